@@ -11,7 +11,7 @@ from tools.rules.page import rules_page
 from consent_registry.domain import grant_changes
 from consent_registry.domain.findings import KINDS
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
-from consent_registry.domain.law.form import FORM_RULES
+from consent_registry.domain.law.form_rows import FORM_RULES
 from consent_registry.domain.law.norms import EQUIVALENTS
 from consent_registry.domain.law.own_consent import OWN_CONSENT_ROWS
 from consent_registry.domain.law.representatives import REPRESENTATION_ROWS
@@ -127,7 +127,7 @@ def test_every_line_says_norm_and_who_confirms() -> None:
 
 def test_every_form_rule_is_in_the_document() -> None:
     """Regime, norm and both dates of each row of the code are in one row of the document, and there is no other."""
-    told = {(row[0].strip("`"), row[5], row[3], row[4]) for row in rows("Form: how a yes is said")}
+    told = {(row[0].strip("`"), row[6], row[4], row[5]) for row in rows("Form: how a yes is said")}
     kept = {(rule.regime, rule.norm, str(rule.since), str(rule.until or "")) for rule in FORM_RULES}
     assert told == kept
 

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from consent_registry.domain import decisions
 from consent_registry.domain.grants import status_of, status_of_consent
 from consent_registry.domain.law.form import (
+    circumstances_count,
     find_rule,
     form_is_sufficient,
     stricter,
 )
+from consent_registry.domain.law.form_rows import HEALTH
 from consent_registry.domain.law.own_consent import find_own_consent_row
-from consent_registry.domain.law.proposed import AgeBand, Giver, Method
+from consent_registry.domain.law.proposed import AgeBand, Giver, Method, SpecialCircumstances
 from tests.domain.adapter import World, make_grant
 from tests.domain.cases import MICROSECOND
 from tests.domain.test_against_oracle import difference
@@ -31,6 +33,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 AROUND = (-MICROSECOND, timedelta(), MICROSECOND)
 REGIMES = ("sgb_x", "gdpr_bdsg", "kdg", "dsg_ekd", "dsg_nrw", None)
 METHODS: tuple[Method, ...] = ("written", "signature_pad", "electronic", "oral")
+CIRCUMSTANCES: tuple[SpecialCircumstances | None, ...] = (None, "urgency", "cannot_write", "remote", "other")
 BANDS: tuple[AgeBand, ...] = ("under_14", "14", "15_17", "adult")
 CATEGORIES = {
     "identity": False,
@@ -156,7 +159,7 @@ def test_times_by_the_wall_clock_are_found() -> None:
     NEAR,
     st.booleans(),
     st.sampled_from(METHODS),
-    st.booleans(),
+    st.sampled_from(CIRCUMSTANCES),
 )
 def test_forms_agree_by_the_german_calendar(
     sides: tuple[str | None, str | None],
@@ -164,7 +167,7 @@ def test_forms_agree_by_the_german_calendar(
     at: datetime,
     by_its_flow: bool,
     method: Method,
-    circumstances: bool,
+    circumstances: SpecialCircumstances | None,
 ) -> None:
     """For two regimes on any day product and oracle have the same gaps, the same stricter form and the same valid
     methods.
@@ -172,14 +175,15 @@ def test_forms_agree_by_the_german_calendar(
     special = CATEGORIES[category]
     rules = [find_rule(side, category, at, special=special, by_its_flow=by_its_flow) for side in sides]
     forms = [form_oracle.form_needed(side, category, at, special=special, by_its_flow=by_its_flow) for side in sides]
-    assert [None if rule is None else rule.form for rule in rules] == forms
+    assert [None if rule is None else rule.required for rule in rules] == forms
     (mine, theirs), (form, another) = rules, forms
     if mine is not None and theirs is not None and form is not None and another is not None:
         strict, needed = stricter(mine, theirs), form_oracle.stricter_form(form, another)
-        assert strict.form == needed
-        kept = form_is_sufficient(strict, method, special_circumstances=circumstances)
-        # To prefer a form is to take another one where circumstances ask for it.
-        assert kept == form_oracle.form_is_sufficient(needed, method, special_circumstances=circumstances)
+        assert strict.required == needed
+        counts = circumstances_count(circumstances, is_health=by_its_flow or category in HEALTH)
+        assert counts == form_oracle.circumstances_count(circumstances, category, by_its_flow=by_its_flow)
+        kept = form_is_sufficient(strict, method, special_circumstances=counts)
+        assert kept == form_oracle.form_is_sufficient(needed, method, special_circumstances=counts)
 
 
 @pytest.mark.parametrize(("insight", "counselling"), [(False, False), (False, True), (True, False), (True, True)])

@@ -1,7 +1,7 @@
 """Which form and which age a consent needs, in the plainest possible words, by the German calendar.
 
-Written from the table of docs/rules.md without a look at ``domain/``: days are what a calendar in Germany
-shows at that instant, so that nothing is computed from offsets.
+Written from the table of forms without a look at ``domain/``: days are what a calendar in Germany shows at that
+instant, so that nothing is computed from offsets.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 BERLIN = ZoneInfo("Europe/Berlin")
-NAMED_BY_SOCIAL_LAW = ("health", "mental-health", "protected-identity")
-# The first day of each regime's oldest rule.
+HEALTH = ("health", "mental-health")
+# The first day of each regime's oldest row.
 SINCE = {
     "sgb_x": date(2018, 5, 25),
     "gdpr_bdsg": date(2018, 5, 25),
     "kdg": date(2018, 5, 24),
-    "dsg_ekd": date(2025, 5, 1),
+    "dsg_ekd": date(2018, 5, 24),
     "dsg_nrw": date(2018, 5, 25),
 }
 # Stricter first.
@@ -28,17 +28,21 @@ STRICTNESS = ("written", "written_or_electronic", "written_or_electronic_preferr
 
 
 def form_needed(regime: str | None, category: str, at: datetime, *, special: bool, by_its_flow: bool) -> str | None:
-    """The form that one side's regime asks for on that German day, or None where it has no rule."""
+    """The form that one side's law or the register asks for on that German day, or None where there is no row."""
     day = at.astimezone(BERLIN).date()
     if regime not in SINCE or day < SINCE[regime]:
         return None
-    if regime == "kdg":
-        return "written" if day <= date(2026, 2, 28) else "provable"
-    if regime != "sgb_x":
+    sensitive = special or by_its_flow
+    if regime == "sgb_x":
+        if not sensitive:
+            return "written_or_electronic_preferred"
+        named = by_its_flow or category in {*HEALTH, "protected-identity"}
+        return "written_or_electronic" if named else None
+    if regime == "kdg" and day <= date(2026, 2, 28):
+        return "written"
+    if regime == "dsg_ekd" and day <= date(2025, 4, 30):
         return "provable"
-    if not special and not by_its_flow:
-        return "written_or_electronic_preferred"
-    return "written_or_electronic" if by_its_flow or category in NAMED_BY_SOCIAL_LAW else None
+    return "written_or_electronic" if sensitive else "provable"
 
 
 def stricter_form(one: str, other: str) -> str:
@@ -47,6 +51,13 @@ def stricter_form(one: str, other: str) -> str:
         if form in {one, other}:
             return form
     raise AssertionError(one, other)
+
+
+def circumstances_count(circumstances: str | None, category: str, *, by_its_flow: bool) -> bool:
+    """Whether these special circumstances allow another form; `other` never does for data about health."""
+    if circumstances == "other":
+        return category not in HEALTH and not by_its_flow
+    return circumstances is not None
 
 
 def form_is_sufficient(form: str, method: str, *, special_circumstances: bool) -> bool:

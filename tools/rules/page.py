@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from consent_registry.domain.law.form import FORM_RULES, FormRule
+from consent_registry.domain.law.form_rows import FORM_RULES, FormRule
 from consent_registry.domain.law.norms import EQUIVALENTS, Equivalent
 from consent_registry.domain.law.own_consent import OWN_CONSENT_ROWS
 from consent_registry.domain.law.representatives import REPRESENTATION_ROWS
@@ -73,14 +73,13 @@ def _norms_table(equivalents: Iterable[Equivalent]) -> str:
 
 
 def _form_table(rules: Iterable[FormRule]) -> str:
-    heads = ("regime", "data", "form", "from", "until", "norm", "DPO")
+    heads = ("regime", "data", "form of the law", "form of the register", "from", "until", "norm", "DPO")
     return table(heads, [_form_cells(rule) for rule in rules])
 
 
 def _form_cells(rule: FormRule) -> list[str]:
     named = ", ".join(f"`{category}`" for category in sorted(rule.categories or ()))
     data = named or {None: "any", True: "special", False: "not special"}[rule.special]
-    form = rule.form.replace("_", " ")
-    if rule.other_form_if_special_circumstances:
-        form += "; another form only with special circumstances"
-    return [f"`{rule.regime}`", data, form, str(rule.since), str(rule.until or ""), rule.norm, "yes"]
+    forms = [(form or "").replace("_", " ") for form in (rule.form, rule.register_form)]
+    days = [str(rule.since), str(rule.until or "")]
+    return [f"`{rule.regime}`", data, *forms, *days, rule.norm, "yes" if rule.to_confirm else "no"]

@@ -9,18 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent_registry.domain.berlin import midnight_in_berlin
-from consent_registry.domain.law.form import (
-    FORM_RULES,
-    FormRule,
-    find_rule,
-    form_is_sufficient,
-    stricter,
-)
+from consent_registry.domain.law.form import circumstances_count, find_rule, form_is_sufficient, stricter
+from consent_registry.domain.law.form_rows import FORM_RULES, FORMS, FormRule
+from consent_registry.domain.law.proposed import SpecialCircumstances
 from tests.domain.cases import MICROSECOND
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 4, 15, tzinfo=UTC)
 OLD_KDG = datetime(2025, 11, 15, tzinfo=UTC)
+OLD_EKD = datetime(2025, 3, 15, tzinfo=UTC)
 METHODS = ("written", "signature_pad", "electronic", "oral")
 
 # regime, day, special category → the methods that do, then those that do with special circumstances on record.
@@ -28,15 +25,17 @@ KEEPS = {
     ("sgb_x", NOW, False): ({"written", "signature_pad", "electronic"}, set(METHODS)),
     ("sgb_x", NOW, True): ({"written", "signature_pad", "electronic"}, set(METHODS)),
     ("gdpr_bdsg", NOW, False): (set(METHODS), set(METHODS)),
-    ("gdpr_bdsg", NOW, True): (set(METHODS), set(METHODS)),
+    ("gdpr_bdsg", NOW, True): ({"written", "signature_pad", "electronic"}, set(METHODS)),
     ("kdg", OLD_KDG, False): ({"written"}, set(METHODS)),
     ("kdg", OLD_KDG, True): ({"written"}, set(METHODS)),
     ("kdg", NOW, False): (set(METHODS), set(METHODS)),
-    ("kdg", NOW, True): (set(METHODS), set(METHODS)),
+    ("kdg", NOW, True): ({"written", "signature_pad", "electronic"}, set(METHODS)),
+    ("dsg_ekd", OLD_EKD, False): (set(METHODS), set(METHODS)),
+    ("dsg_ekd", OLD_EKD, True): (set(METHODS), set(METHODS)),
     ("dsg_ekd", NOW, False): (set(METHODS), set(METHODS)),
-    ("dsg_ekd", NOW, True): (set(METHODS), set(METHODS)),
+    ("dsg_ekd", NOW, True): ({"written", "signature_pad", "electronic"}, set(METHODS)),
     ("dsg_nrw", NOW, False): (set(METHODS), set(METHODS)),
-    ("dsg_nrw", NOW, True): (set(METHODS), set(METHODS)),
+    ("dsg_nrw", NOW, True): ({"written", "signature_pad", "electronic"}, set(METHODS)),
 }
 
 
@@ -68,7 +67,7 @@ def test_before_the_first_rule_is_a_gap(regime: str) -> None:
         ("sgb_x", date(2018, 5, 25)),
         ("gdpr_bdsg", date(2018, 5, 25)),
         ("kdg", date(2018, 5, 24)),
-        ("dsg_ekd", date(2025, 5, 1)),
+        ("dsg_ekd", date(2018, 5, 24)),
         ("dsg_nrw", date(2018, 5, 25)),
     ],
 )
@@ -86,7 +85,59 @@ def test_the_kdg_of_2018_ends_where_that_of_2026_begins() -> None:
     """
     march = datetime(2026, 3, 1, tzinfo=BERLIN).astimezone(UTC)
     holding = [[rule.form for rule in FORM_RULES if rule.regime == "kdg" and rule.holds(at)] for at in around(march)]
-    assert holding == [["written"], ["provable"], ["provable"]]
+    assert holding == [["written"] * 2, ["provable"] * 2, ["provable"] * 2]  # one row is for special data
+
+
+# Regime, data, first and last day | form of the law | form of the register | norm | whether a DPO confirms it.
+TABLE = """
+sgb_x not special 2018-05-25 - | written_or_electronic_preferred | - | § 67b Abs. 2 Satz 1 SGB X | no
+sgb_x health,mental-health 2018-05-25 - | written_or_electronic | - \
+| § 67b Abs. 2 Satz 2 SGB X; Art. 9 Abs. 2 lit. a DSGVO | no
+sgb_x protected-identity 2018-05-25 - | written_or_electronic_preferred | written_or_electronic \
+| § 67b Abs. 2 Satz 1 SGB X; Art. 9 Abs. 2 lit. a DSGVO | no
+gdpr_bdsg not special 2018-05-25 - | provable | - | Art. 7 Abs. 1 DSGVO | no
+gdpr_bdsg special 2018-05-25 - | provable | written_or_electronic \
+| Art. 7 Abs. 1 DSGVO; Art. 9 Abs. 2 lit. a DSGVO | no
+dsg_nrw not special 2018-05-25 - | provable | - | Art. 7 Abs. 1 DSGVO | no
+dsg_nrw special 2018-05-25 - | provable | written_or_electronic \
+| Art. 7 Abs. 1 DSGVO; Art. 9 Abs. 2 lit. a DSGVO | no
+kdg not special 2018-05-24 2026-02-28 | written | - | § 8 Abs. 2 Satz 1 KDG | no
+kdg special 2018-05-24 2026-02-28 | written | - \
+| § 8 Abs. 2 Satz 1 KDG; § 8 Abs. 4 KDG; § 11 Abs. 2 lit. a KDG | no
+kdg not special 2026-03-01 - | provable | - | § 8 Abs. 1 KDG | yes
+kdg special 2026-03-01 - | provable | written_or_electronic | § 8 Abs. 1 KDG; § 11 Abs. 2 lit. a KDG | yes
+dsg_ekd any 2018-05-24 2025-04-30 | provable | - | § 11 Abs. 1 DSG-EKD | yes
+dsg_ekd not special 2025-05-01 - | provable | - | § 11 Abs. 1 DSG-EKD | yes
+dsg_ekd special 2025-05-01 - | provable | written_or_electronic \
+| § 11 Abs. 1 DSG-EKD; § 13 Abs. 2 Nr. 1 DSG-EKD | yes
+"""
+
+
+def row_of(rule: FormRule) -> list[str]:
+    """A row of the product in the words of the table here."""
+    data = ",".join(sorted(rule.categories or ())) or {None: "any", True: "special", False: "not special"}[rule.special]
+    head = f"{rule.regime} {data} {rule.since} {rule.until or '-'}"
+    return [head, rule.form, rule.register_form or "-", rule.norm, "yes" if rule.to_confirm else "no"]
+
+
+def test_every_row_is_the_tables() -> None:
+    """Regime, data, days, both forms, norm and who confirms, for each row and no other."""
+    table = [[cell.strip() for cell in line.split(" | ")] for line in TABLE.strip().splitlines()]
+    assert [row_of(rule) for rule in FORM_RULES] == table
+
+
+def test_of_the_registers_form_and_the_laws_the_stricter_counts() -> None:
+    """No row's register form is weaker than its law."""
+    for rule in FORM_RULES:
+        assert rule.required == min(rule.form, rule.register_form or rule.form, key=FORMS.index)
+
+
+@pytest.mark.parametrize("circumstances", [None, "urgency", "cannot_write", "remote", "other"])
+@pytest.mark.parametrize("is_health", [False, True])
+def test_which_circumstances_count(circumstances: SpecialCircumstances | None, is_health: bool) -> None:
+    """Each that is on record, but for `other` with data about health."""
+    expected = circumstances in {"urgency", "cannot_write", "remote"} or (circumstances == "other" and not is_health)
+    assert circumstances_count(circumstances, is_health=is_health) is expected
 
 
 def test_what_a_rule_does_not_say_is_strict() -> None:
@@ -100,17 +151,20 @@ def test_a_flow_that_says_something_special_needs_the_special_rule() -> None:
     for category in ("identity", "biometric", "health"):
         rule = find_rule("sgb_x", category, NOW, special=False, by_its_flow=True)
         assert rule is not None
-        assert rule.norm == "§ 67b Abs. 2 Satz 2 SGB X"
+        assert rule.norm == "§ 67b Abs. 2 Satz 2 SGB X; Art. 9 Abs. 2 lit. a DSGVO"
         assert find_rule("kdg", category, NOW, special=False, by_its_flow=True) is not None
         assert rule.covers(category, special=True) is (category == "health")
 
 
 @pytest.mark.parametrize("category", ["health", "mental-health", "protected-identity"])
 def test_social_law_names_its_special_categories(category: str) -> None:
-    """Each category that § 67b SGB X names has the rule for special categories."""
+    """Each special category of the catalogue needs paper or an electronic form: health by the law (§ 67b Abs. 2 Satz 2
+    SGB X), protected identity by the register's own rule.
+    """
     rule = find_rule("sgb_x", category, NOW, special=True)
     assert rule is not None
-    assert rule.form == "written_or_electronic"
+    assert rule.required == "written_or_electronic"
+    assert (rule.register_form is None) is (category != "protected-identity")
 
 
 def around(at: datetime) -> list[datetime]:

@@ -70,23 +70,26 @@ async def test_what_is_off_by_default(flagged: Registry) -> None:
     assert await permitted(aid, client, "youth", "health", "protected-identity") == ["protected-identity"]
 
 
-async def test_a_flow_that_is_special_itself(flagged: Registry) -> None:
+@pytest.mark.parametrize("purpose", ["psychosocial", "health"])
+async def test_a_flow_that_is_special_itself(flagged: Registry, purpose: str) -> None:
     """`flow_itself_is_special`: identity and contact data need the explicit yes and the form of special data too."""
     aid = await flag_office(flagged, "aid")
     client = await aid.client()
-    to_youth = grant("aid", "youth", "psychosocial")
+    to_youth = grant("aid", "youth", purpose)
     assert await refusals(aid, body_of(client, aid.text, to_youth)) == {("explicit_for_special", "/grants/0/explicit")}
     explicit = to_youth | {"explicit": True}
     oral = {"method": "oral", "evidence": None}
     assert await refusals(aid, body_of(client, aid.text, explicit, act=oral)) == {("form", "/act/method")}
-    # The rule of plain data accepts an oral consent. With special circumstances both rules accept it.
+    unnamed = body_of(client, aid.text, explicit, act=oral | {"special_circumstances": "other"})
+    assert await refusals(aid, unnamed) == {("form", "/act/method")}
+    # The rule of plain data accepts an oral consent. With special circumstances that are named both rules accept it.
     remote = body_of(client, aid.text, explicit, act=oral | {"special_circumstances": "remote"})
     made = await aid.post("/consents", remote)
-    assert await permitted(aid, client, "youth", "psychosocial", "identity") == ["identity"]
+    assert await permitted(aid, client, "youth", purpose, "identity") == ["identity"]
     rule = f"grant_id = '{made['grants'][0]['grant_id']}'"
     async with planting(flagged, "grants", rule) as sql:
         await sql.execute(f"update registry.grants set explicit = false where {rule}")  # noqa: S608 - our own id
-        assert await permitted(aid, client, "youth", "psychosocial", "identity") == []
+        assert await permitted(aid, client, "youth", purpose, "identity") == []
 
 
 async def test_the_way_back_carries_attendance_only(flagged: Registry) -> None:

@@ -86,7 +86,7 @@ async def test_special_data_wait_for_the_evidence(lenient: Registry) -> None:
         seen = await north.get(f"/consents/{made['consent_id']}")
         assert [grant["status"] for grant in seen["grants"]] == ["given"]
     oral = consent_body(await north.client(), north.text, categories=data, explicit=True)
-    oral["act"] |= {"method": "oral", "evidence": None}
+    oral["act"] |= {"method": "oral", "evidence": None, "special_circumstances": "urgency"}
     await north.post("/consents", oral)
     assert await permitted(north, oral["client"], "south", "support", *data) == data
     await check_log(lenient)

@@ -16,8 +16,9 @@ NOVEMBER, APRIL = "2025-11-12T10:00:00.000000Z", "2026-04-15T10:00:00.000000Z"
 # The last instant of February 2026 in Germany, and the first of March.
 BEFORE, SINCE = "2026-02-28T22:59:59.999999Z", "2026-02-28T23:00:00.000000Z"
 FAR = "2400-01-01T00:00:00.000000Z"
-OLD_KDG, NEEDS_NOTE = "§ 8 Abs. 2 KDG (2018)", "§ 67b Abs. 2 Satz 1 SGB X"
-HEALTH = "§ 67b Abs. 2 Satz 2 SGB X"
+OLD_KDG, NEEDS_NOTE = "§ 8 Abs. 2 Satz 1 KDG", "§ 67b Abs. 2 Satz 1 SGB X"
+HEALTH = "§ 67b Abs. 2 Satz 2 SGB X; Art. 9 Abs. 2 lit. a DSGVO"
+OLD_KDG_HEALTH = f"{OLD_KDG}; § 8 Abs. 4 KDG; § 11 Abs. 2 lit. a KDG"
 TOLD = ["no_effect_on_benefits"]
 
 
@@ -110,6 +111,7 @@ async def test_health_is_never_agreed_by_word_of_mouth_alone(caritas: Office) ->
     health = grant(CARITAS, JOBCENTER, "health", "health", explicit=True)
     november = await faults(caritas, oral(caritas, client, NOVEMBER, health))
     april = await faults(caritas, oral(caritas, client, APRIL, health))
-    assert (form(OLD_KDG) in november, form(HEALTH) in april) == (True, True)
+    assert (form(OLD_KDG_HEALTH) in november, form(HEALTH) in april) == (True, True)
     noted = await faults(caritas, oral(caritas, client, APRIL, health, "cannot_write"))
     assert april - noted == {form(HEALTH)}
+    assert await faults(caritas, oral(caritas, client, APRIL, health, "other")) == april

@@ -1,85 +1,36 @@
-"""The form of a consent: dated rules for each data-protection regime (docs/rules.md; a DPO must confirm them).
+"""The form of a consent and its explicitness, by the rows of the sender's and the recipient's regime (docs/rules.md).
 
-The rules of the sender's and of the recipient's regime apply, as of the day of the consent; the stricter one wins. If a
-regime has no rule for that day, the consent is refused and the answer names the gap.
+The rows as of the day of the consent apply; the stricter one wins. If a regime has no row for that day, the consent is
+refused and the answer names the gap.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
-from typing import Literal
+from datetime import datetime
 
+import msgspec
+
+from consent_registry.domain.catalogue import Category
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.instants import format_instant
-from consent_registry.domain.law.dated import Dated
+from consent_registry.domain.law.form_rows import FORM_RULES, FORMS, HEALTH, FormRule
 from consent_registry.domain.law.norms import norms_of
-from consent_registry.domain.law.proposed import Method, ProposedConsent, ProposedGrant
-
-Form = Literal["written", "written_or_electronic", "written_or_electronic_preferred", "provable"]
+from consent_registry.domain.law.proposed import Method, ProposedConsent, ProposedGrant, SpecialCircumstances
 
 # A regime that has no form rule on the day of the consent is cited with its equivalent of this.
 PROOF = "Art. 7 Abs. 1 DSGVO"
-# The strictest first.
-FORMS: tuple[Form, ...] = ("written", "written_or_electronic", "written_or_electronic_preferred", "provable")
 DURABLE: frozenset[Method] = frozenset({"written", "signature_pad", "electronic"})
 
 
-class FormRule(Dated, frozen=True, kw_only=True):
-    """One dated rule of a regime: the form of a consent.
+class _NeededForm(msgspec.Struct, frozen=True):
+    """A row that a consent must keep, and whether it is for data about health."""
 
-    `categories` None means any. `special` limits the rule to special categories (Art. 9 DSGVO) or to the others.
-    `other_form_if_special_circumstances` accepts another form if the circumstances are recorded.
-    """
+    rule: FormRule
+    is_health: bool
 
-    regime: str
-    form: Form
-    norm: str
-    special: bool | None = None
-    categories: frozenset[str] | None = None
-    other_form_if_special_circumstances: bool = False
-
-    def covers(self, category: str, *, special: bool, by_its_flow: bool = False) -> bool:
-        """Whether the rule applies to this data category. `by_its_flow`: the mere transfer reveals special data."""
-        if by_its_flow:
-            return self.special is not False
-        if self.categories is not None:
-            return category in self.categories
-        return self.special is None or self.special == special
-
-
-FORM_RULES: tuple[FormRule, ...] = (
-    FormRule(
-        regime="sgb_x",
-        special=False,
-        form="written_or_electronic_preferred",
-        norm="§ 67b Abs. 2 Satz 1 SGB X",
-        since=date(2018, 5, 25),
-    ),
-    FormRule(
-        regime="sgb_x",
-        categories=frozenset({"health", "mental-health", "protected-identity"}),
-        form="written_or_electronic",
-        other_form_if_special_circumstances=True,
-        norm="§ 67b Abs. 2 Satz 2 SGB X",
-        since=date(2018, 5, 25),
-    ),
-    FormRule(regime="gdpr_bdsg", form="provable", norm="Art. 7 Abs. 1 DSGVO", since=date(2018, 5, 25)),
-    FormRule(
-        regime="kdg",
-        form="written",
-        other_form_if_special_circumstances=True,
-        norm="§ 8 Abs. 2 KDG (2018)",
-        since=date(2018, 5, 24),
-        until=date(2026, 2, 28),
-    ),
-    FormRule(regime="kdg", form="provable", norm="§ 8 KDG (2026)", since=date(2026, 3, 1)),
-    FormRule(
-        regime="dsg_ekd",
-        form="provable",
-        norm="§ 11 DSG-EKD",
-        since=date(2025, 5, 1),
-    ),
-    FormRule(regime="dsg_nrw", form="provable", norm="Art. 7 Abs. 1 DSGVO, DSG NRW", since=date(2018, 5, 25)),
-)
+    def is_kept(self, method: Method, circumstances: SpecialCircumstances | None) -> bool:
+        """Whether a consent by this method in these circumstances keeps it."""
+        counts = circumstances_count(circumstances, is_health=self.is_health)
+        return form_is_sufficient(self.rule, method, special_circumstances=counts)
 
 
 def find_rule(
@@ -94,59 +45,61 @@ def find_rule(
 
 
 def stricter(first: FormRule, second: FormRule) -> FormRule:
-    """The rule that requires the stricter form; `first` if both require the same."""
-    return second if FORMS.index(second.form) < FORMS.index(first.form) else first
+    """The rule that requires the stricter form; of equal ones that whose law does, else `first`."""
+    return min(first, second, key=lambda rule: (FORMS.index(rule.required), FORMS.index(rule.form)))
+
+
+def circumstances_count(circumstances: SpecialCircumstances | None, *, is_health: bool) -> bool:
+    """Whether special circumstances allow another form. `other` says too little for data about health."""
+    return circumstances is not None and not (is_health and circumstances == "other")
 
 
 def form_is_sufficient(rule: FormRule, method: Method, *, special_circumstances: bool) -> bool:
     """Whether a consent by this method has the form that the rule requires. `provable` accepts every method, because
-    the record always names who explained.
+    the record always names who explained. A signature on a device is no written form (§ 126 BGB).
     """
-    if rule.form == "provable":
+    if rule.required == "provable" or method == "written":
         return True
-    if method == "written" or (method in DURABLE and rule.form != "written"):
+    if method in DURABLE and rule.required != "written":
         return True
-    if rule.form == "written_or_electronic_preferred":
+    if rule.required == "written_or_electronic_preferred":
         return special_circumstances
     return special_circumstances and rule.other_form_if_special_circumstances
 
 
-def _rules_of_consent(consent: ProposedConsent) -> list[FormRule]:
-    """The form rules that the given grants of a consent must keep, those of senders and of recipients."""
-    found = (pair for grant in consent.given for pair in _rules_of(grant, consent.act.given_at))
-    return [rule for pair in found for rule in pair if rule is not None]
-
-
 def form_refusals(consent: ProposedConsent) -> Iterator[Fault]:
     """The faults in the form of a consent and in its explicitness. A refused grant needs no form."""
+    needed: list[_NeededForm] = []
     for number, grant in enumerate(consent.grants):
         if grant.answer == "given":
             pointer = f"/grants/{number}"
-            yield from _gaps(grant, list(_rules_of(grant, consent.act.given_at)), consent.act.given_at, pointer)
+            yield from _gaps(grant, consent.act.given_at, pointer)
             yield from _explicitness(grant, pointer)
-    yield from _form(consent, _rules_of_consent(consent))
+            needed += _needed_forms(grant, consent.act.given_at)
+    yield from _form(consent, needed)
 
 
-def _rules_of(grant: ProposedGrant, given_at: datetime) -> Iterator[tuple[FormRule | None, ...]]:
-    """For each category the form rules of the sender's and the recipient's regime on the day of the consent."""
+def _rules_for(grant: ProposedGrant, category: Category, given_at: datetime) -> list[FormRule | None]:
+    """The form rules of the sender's and of the recipient's regime for a category on the day of the consent."""
+    by_its_flow = grant.purpose.flags.flow_itself_is_special
+    return [
+        find_rule(partner.regime, category.slug, given_at, special=category.special, by_its_flow=by_its_flow)
+        for partner in (grant.sender, grant.recipient)
+    ]
+
+
+def _needed_forms(grant: ProposedGrant, given_at: datetime) -> Iterator[_NeededForm]:
     for category in grant.categories:
-        yield tuple(
-            find_rule(
-                partner.regime,
-                category.slug,
-                given_at,
-                special=category.special,
-                by_its_flow=grant.purpose.flags.flow_itself_is_special,
-            )
-            for partner in (grant.sender, grant.recipient)
-        )
+        is_health = grant.purpose.flags.flow_itself_is_special or category.slug in HEALTH
+        for rule in _rules_for(grant, category, given_at):
+            if rule is not None:
+                yield _NeededForm(rule, is_health)
 
 
-def _gaps(
-    grant: ProposedGrant, found: Sequence[tuple[FormRule | None, ...]], given_at: datetime, pointer: str
-) -> Iterator[Fault]:
-    for number, pair in enumerate(found):
-        for partner, rule in zip((grant.sender, grant.recipient), pair, strict=True):
+def _gaps(grant: ProposedGrant, given_at: datetime, pointer: str) -> Iterator[Fault]:
+    for number, category in enumerate(grant.categories):
+        rules = _rules_for(grant, category, given_at)
+        for partner, rule in zip((grant.sender, grant.recipient), rules, strict=True):
             if rule is None:
                 yield Fault(
                     f"{pointer}/categories/{number}",
@@ -165,22 +118,17 @@ def _explicitness(grant: ProposedGrant, pointer: str) -> Iterator[Fault]:
         )
 
 
-def _form(consent: ProposedConsent, rules: Sequence[FormRule]) -> Iterator[Fault]:
-    """All grants of a consent share one form, so that form must satisfy the strictest rule among them."""
-    if not rules:
-        return
-    strictest = rules[0]
-    for rule in rules:
-        strictest = stricter(strictest, rule)
-    broken = [
-        rule
-        for rule in rules
-        if not form_is_sufficient(
-            rule, consent.act.method, special_circumstances=consent.act.special_circumstances is not None
-        )
-    ]
+def _form(consent: ProposedConsent, needed: Sequence[_NeededForm]) -> Iterator[Fault]:
+    """All grants of a consent share one form, so that form must keep every row; the strictest that is not is named."""
+    act = consent.act
+    broken = [form.rule for form in needed if not form.is_kept(act.method, act.special_circumstances)]
     if broken:
-        named = strictest if strictest in broken else broken[0]
-        yield Fault(
-            "/act/method", f"This act does not keep the form {named.form.replace('_', ' ')}.", "form", named.norm
-        )
+        named = broken[0]
+        for rule in broken:
+            named = stricter(named, rule)
+        yield Fault("/act/method", _detail(named), "form", named.norm)
+
+
+def _detail(rule: FormRule) -> str:
+    whose = "" if rule.register_form is None else ", which is a rule of the register"
+    return f"This act does not keep the form {rule.required.replace('_', ' ')}{whose}."
