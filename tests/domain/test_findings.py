@@ -91,6 +91,7 @@ def test_how_much_each_kind_presses() -> None:
             "transfer_on_void_grant",
             "transfer_under_restriction",
             "transfer_broader",
+            "refusal_overridden",
         ],
         "overdue": ["permit_unreported", "evidence_missing"],
         "to_clarify": [
@@ -98,6 +99,7 @@ def test_how_much_each_kind_presses() -> None:
             "transfer_after_ending",
             "transfer_after_expiry",
             "permit_on_undone_link",
+            "age_band_contradicts",
             "lookups_refused",
             "lookups_without_transfer",
             "receipt_codes_guessed",

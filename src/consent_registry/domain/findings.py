@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from consent_registry.domain.law.earlier_answers import EarlierAnswer
+
 Severity = Literal["urgent", "overdue", "to_clarify"]
 FindingKind = Literal[
     "transfer_without_permit",
@@ -25,6 +27,8 @@ FindingKind = Literal[
     "permit_unreported",
     "permit_on_undone_link",
     "evidence_missing",
+    "refusal_overridden",
+    "age_band_contradicts",
     "lookups_refused",
     "lookups_without_transfer",
     "receipt_codes_guessed",
@@ -53,6 +57,8 @@ SEVERITY: Mapping[FindingKind, Severity] = {
     "permit_unreported": "overdue",
     "permit_on_undone_link": "to_clarify",
     "evidence_missing": "overdue",
+    "refusal_overridden": "urgent",
+    "age_band_contradicts": "to_clarify",
     "lookups_refused": "to_clarify",
     "lookups_without_transfer": "to_clarify",
     "receipt_codes_guessed": "to_clarify",
@@ -145,6 +151,32 @@ def evidence_overdue(consent_id: str, client_id: str, recorded_at: datetime, due
         subject=consent_id,
         known_at=due_at,
         times={"recorded_at": recorded_at, "due_at": due_at},
+        consent_id=consent_id,
+        client_id=client_id,
+    )
+
+
+def refusal_overridden(refusal: EarlierAnswer, yes: EarlierAnswer) -> Finding:
+    """A client's own no, given with insight, and a representative's yes to the same flow that overrides it."""
+    return Finding(
+        kind="refusal_overridden",
+        subject=refusal.grant_id,
+        known_at=max(refusal.recorded_at, yes.recorded_at),
+        times={"refused_at": refusal.given_at, "given_at": yes.given_at},
+        consent_id=refusal.consent_id,
+        client_id=refusal.client_id,
+    )
+
+
+def band_contradicted(
+    consent_id: str, client_id: str, given_at: datetime, recorded_at: datetime, earlier_given_at: datetime
+) -> Finding:
+    """A consent whose age band cannot be that of the person of whom the partner said another one before."""
+    return Finding(
+        kind="age_band_contradicts",
+        subject=consent_id,
+        known_at=recorded_at,
+        times={"given_at": given_at, "earlier_given_at": earlier_given_at},
         consent_id=consent_id,
         client_id=client_id,
     )

@@ -44,7 +44,7 @@ class ChosenGrants(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EndingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why grants end without the client's doing."""
 
-    reason: Literal["case_closed", "purpose_reached", "partner_left"]
+    reason: Literal["case_closed", "purpose_reached", "partner_left", "mandate_ended"]
     grants: Grants | UnsetType = UNSET
 
 

@@ -12,6 +12,12 @@ from consent_registry.domain.events.grant_changes import RenewalEvent
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.law.ages import month_text
 from consent_registry.domain.law.citations import with_norms
+from consent_registry.domain.law.earlier_answers import (
+    EarlierAnswer,
+    earlier_answer_refusals,
+    earlier_answer_remarks,
+    lacking_insight_refusals,
+)
 from consent_registry.domain.law.proposed import ProposedConsent
 from consent_registry.domain.law.recording import recording_refusals
 from consent_registry.domain.law.remarks import remark_codes
@@ -34,6 +40,7 @@ from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
 from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents import consents as storage
+from consent_registry.storage.consents.earlier_answers import find_earlier_answers
 from consent_registry.storage.consents.grants import GrantChange, add_grant_changes, add_grants
 from consent_registry.storage.consents.receipt_codes import ReceiptCode
 from consent_registry.storage.log.append import LogPlace
@@ -56,7 +63,8 @@ async def record_consent(
         client_ids = [] if known is None else known.group.client_ids
         earlier = [] if known is None else await earlier_grants(command, client_ids, consent, now)
         third_party_grants = await find_third_party_grants(command, consent, client_ids, now)
-        _require_recordable(command, consent, earlier, third_party_grants, now)
+        answers = await find_earlier_answers(command.connection, command.network.network_id, client_ids)
+        _require_recordable(command, consent, earlier, answers, third_party_grants, now)
         if known is None:
             detail, given_at = "Register this reference first.", consent.act.given_at
             fault = refusal("/client", detail, "client_registered", given_at, command.regime)
@@ -65,7 +73,8 @@ async def record_consent(
         grants = _grants(command, consent, consent_id, known.client_id, third_party_grants, now)
         paper = await hold_against_withdrawals(command, client_ids, grants, now)
         grants = paper.grants
-        row = _row(command, consent, consent_id, grants, now, paper.remarks)
+        remarks = [*paper.remarks, *earlier_answer_remarks(consent, answers, actor.partner_id)]
+        row = _row(command, consent, consent_id, grants, now, remarks)
         await storage.add_consent(command.connection, command.network.network_id, row)
         await add_grants(command.connection, command.network.network_id, grants)
         late = await record_late_paper(command, consent_id, known.client_id, paper, now)
@@ -97,12 +106,15 @@ def _require_recordable(
     command: Command,
     consent: ProposedConsent,
     earlier: Sequence[Grant],
+    answers: Sequence[EarlierAnswer],
     third_party_grants: Sequence[ThirdPartyGrants],
     now: datetime,
 ) -> None:
     """Raise Refused with every fault of the consent."""
     faults = [
         *recording_refusals(command.catalogue, consent, command.actor.partner_id, earlier, now),
+        *earlier_answer_refusals(consent, answers),
+        *lacking_insight_refusals(consent, answers, command.actor.partner_id),
         *(fault for found in third_party_grants for fault in found.faults),
     ]
     if faults:

@@ -18,10 +18,14 @@ from consent_registry.domain.findings import (
     FindingKind,
     Period,
     Permit,
+    band_contradicted,
     evidence_overdue,
     on_undone_link,
+    refusal_overridden,
     unreported,
 )
+from consent_registry.domain.law.ages import of_one_person
+from consent_registry.domain.law.earlier_answers import overridden_refusal
 from consent_registry.domain.lookups import (
     DAY,
     HOUR,
@@ -44,6 +48,7 @@ from consent_registry.operations.clients.code_attempts import FAILURES_AN_HOUR
 from consent_registry.operations.decisions.decisions import decision_of
 from consent_registry.storage.clients.code_attempts import CodeKind
 from consent_registry.storage.clients.unlinkings import permits_on_undone_links
+from consent_registry.storage.consents.earlier_answers import answers_to_refused_flows, recorded_bands
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.oversight import findings as storage
 from consent_registry.storage.oversight import lookups
@@ -196,6 +201,32 @@ async def _evidence_overdue(given: Reconciliation) -> list[Finding]:
     return [evidence_overdue(consent_id, client_id, at, at + after) for consent_id, client_id, at in rows]
 
 
+async def _overridden(given: Reconciliation) -> list[Finding]:
+    begin, end = given.period.begin, given.period.end
+    flows = await answers_to_refused_flows(given.connection, given.network_id, given.partner_id, begin, end)
+    found: dict[str, Finding] = {}
+    for answers in flows:
+        for yes in sorted(answers, key=lambda answer: answer.recorded_at):
+            refusal = overridden_refusal(yes, answers)
+            if refusal is not None and refusal.recorder_id == given.partner_id:
+                finding = refusal_overridden(refusal, yes)
+                found.setdefault(finding.finding_id, finding)
+    return list(found.values())
+
+
+async def _contradicted_bands(given: Reconciliation) -> list[Finding]:
+    begin, end = given.period.begin, given.period.end
+    rows = await recorded_bands(given.connection, given.network_id, given.partner_id, begin, end)
+    found = {
+        row.consent_id: band_contradicted(
+            row.consent_id, row.client_id, row.given_at, row.recorded_at, row.earlier_given_at
+        )
+        for row in rows
+        if not of_one_person(row.earlier_age_band, row.earlier_given_at, row.age_band, row.given_at)
+    }
+    return list(found.values())
+
+
 async def _refused(given: Reconciliation) -> list[Finding]:
     asked = given.slice(since=lookups_needed_since(given.period.begin, HOUR))
     limit = given.limits.refused_references
@@ -234,6 +265,8 @@ _CHECKS: Mapping[FindingCheck, tuple[FindingKind, ...]] = {
     _unreported: ("permit_unreported",),
     _undone_links: ("permit_on_undone_link",),
     _evidence_overdue: ("evidence_missing",),
+    _overridden: ("refusal_overridden",),
+    _contradicted_bands: ("age_band_contradicts",),
     _refused: ("lookups_refused",),
     _without_transfer: ("lookups_without_transfer",),
     _guessed("receipt_codes_guessed", "receipt_code"): ("receipt_codes_guessed",),

@@ -85,7 +85,6 @@ RULES = (
         code="refused_by_person_with_insight",
         regime_of="both",
         norms=("Art. 4 Nr. 11 DSGVO",),
-        in_use=False,
         asks_en="Nobody overrides the no of a person with insight.",
         asks_de="Das Nein einer einsichtsfähigen Person überstimmt niemand.",
         cure_en="Talk to the person concerned: only an own yes changes the no.",

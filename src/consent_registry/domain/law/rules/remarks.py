@@ -117,7 +117,6 @@ REMARKS = (
         code="age_band_contradicts",
         regime_of="recorder",
         norms=("Art. 5 Abs. 1 lit. d DSGVO",),
-        in_use=False,
         asks_en="The age does not fit what was recorded about this client before.",
         asks_de="Das Alter passt nicht zu früheren Angaben. Bitte prüfen.",
         cure_en="Check the client's age, and correct the wrong record.",
