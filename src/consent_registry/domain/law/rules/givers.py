@@ -15,7 +15,8 @@ RULES = (
     Rule(
         code="insight",
         regime_of="row",
-        asks_en="Who decides alone does not lack insight; what is said of insight names who assessed it.",
+        asks_en="Who decides alone does not lack insight, by this consent or by what the recorder has on record unless "
+        "`insight: present` is said since; what is said of insight names who assessed it.",
         asks_de="Wem die Einsicht fehlt, der entscheidet nicht allein; wer sie beurteilt hat, steht fest.",
         cure_en="Record the staff reference of who assessed it, or let the representative decide.",
         cure_de="Geben Sie das Kürzel der Fachkraft an, oder lassen Sie die Vertretung entscheiden.",
@@ -85,7 +86,9 @@ RULES = (
         code="refused_by_person_with_insight",
         regime_of="both",
         norms=("Art. 4 Nr. 11 DSGVO",),
-        asks_en="Nobody overrides the no of a person with insight.",
+        asks_en="A representative does not say yes to what the client refused with insight (from 14 on unless found "
+        "lacking, under 14 if assessed) and the recorder recorded, unless somebody other than who explains found since "
+        "that insight is lacking.",
         asks_de="Das Nein einer einsichtsfähigen Person überstimmt niemand.",
         cure_en="Talk to the person concerned: only an own yes changes the no.",
         cure_de="Sprechen Sie mit der Person selbst: Nur ihr eigenes Ja ändert das Nein.",
