@@ -66,9 +66,7 @@ async def record_consent(
         answers = await find_earlier_answers(command.connection, command.network.network_id, client_ids)
         _require_recordable(command, consent, earlier, answers, third_party_grants, now)
         if known is None:
-            detail, given_at = "Register this reference first.", consent.act.given_at
-            fault = refusal("/client", detail, "client_registered", given_at, command.regime)
-            raise Refused("This client is not registered.", faults=(fault,))
+            raise _not_registered(command, consent)
         consent_id = new_id(now)
         grants = _grants(command, consent, consent_id, known.client_id, third_party_grants, now)
         paper = await hold_against_withdrawals(command, client_ids, grants, now)
@@ -100,6 +98,12 @@ async def record_consent(
     return await run_command(
         runtime, actor, work, idempotency_key=idempotency_key, shape=CONSENT, constant_time=CONSTANT_TIME
     )
+
+
+def _not_registered(command: Command, consent: ProposedConsent) -> Refused:
+    detail, given_at = "Register this reference first.", consent.act.given_at
+    fault = refusal("/client", detail, "client_registered", given_at, command.regime)
+    return Refused("This client is not registered.", faults=(fault,))
 
 
 def _require_recordable(
