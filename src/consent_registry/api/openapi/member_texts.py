@@ -215,7 +215,7 @@ MEMBERS_OF = {
     "EventSearchRequest.kind": "One kind of event, or a list of kinds.",
     "EventSearchRequest.person": "Events with this member of the caller's staff.",
     "Fault.detail": "What is wrong at this place.",
-    "Fault.norm": "The rule's legal norm.",
+    "Fault.norm": "The norm of the law concerned, several joined by `; `; missing for a rule of the network.",
     "Finding.client": "The caller's own reference; null if no client had it.",
     "GiverRequest.partner": "The partner that is guardian or custodian or took the client into care, if any.",
     "GiverRequest.scope": "Slugs of the purposes for which the representative may decide.",
