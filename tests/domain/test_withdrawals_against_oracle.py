@@ -197,7 +197,7 @@ def test_what_is_left_is_what_the_oracle_leaves() -> None:
 
 
 @pytest.mark.parametrize("mistake", MUTANTS)
-def test_a_switched_off_check_is_caught(mistake: str) -> None:
+def test_a_mistake_that_is_switched_on_is_caught(mistake: str) -> None:
     """Control: an oracle that lacks one check differs."""
     right, wrong = MUTANTS[mistake]
     text = Path(withdrawal_oracle.__file__).read_text(encoding="utf-8")

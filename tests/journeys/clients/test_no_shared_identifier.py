@@ -11,10 +11,11 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.clients import LinkEvent
-from consent_registry.operations.clients import clients
+from consent_registry.operations.clients import links
 from consent_registry.operations.runtime.commands import digest_of
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.steps import Steps
@@ -169,10 +170,11 @@ async def test_two_officers_share_no_name_of_a_person(fresh_registry: Registry) 
 async def test_a_name_that_is_shared_is_found(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: another partner's client number in the bytes of an act is found, and a code's id in a link's."""
 
-    def said(*, link_code_commitment: Committed, **members: Any) -> LinkEvent:  # noqa: ANN401
-        return LinkEvent(link_code=link_code_commitment.value.decode(), **members)
+    def said(*, link_code_commitment: Committed | None = None, **members: Any) -> LinkEvent:  # noqa: ANN401
+        code = UNSET if link_code_commitment is None else link_code_commitment.value.decode()
+        return LinkEvent(link_code=code, **members)
 
-    monkeypatch.setattr(clients, "LinkEvent", said)  # an event's struct is no step that one would hand in
+    monkeypatch.setattr(links, "LinkEvent", said)  # an event's struct is no step that one would hand in
     make_runtime = partial(Runtime, steps=Steps(find_own_clients=own_and_foreign))
     async with fresh(installation, make_runtime=make_runtime) as registry, registry.sql() as connection:
         names = await shared(await story(registry))

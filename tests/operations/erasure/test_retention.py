@@ -22,7 +22,7 @@ from tests.support.erasing import administering, erasing, hold, lift, north, sea
 from tests.support.installation import Registry
 from tests.support.log_check import Facts, check_log
 from tests.support.office import Body, Office, office
-from tests.support.small_network import NUMBER
+from tests.support.small_network import NUMBER, consent_body
 
 THIS_YEAR = datetime.now(UTC).year
 # Consents of these tests are given now for 24 months; their proof is kept three calendar years longer.
@@ -118,32 +118,35 @@ async def test_uses_go_by_age_and_consents_when_nobody_relies_on_them(fresh_regi
 
 
 async def test_a_withdrawn_consent_goes_before_one_that_went_on(fresh_registry: Registry, eraser: Eraser) -> None:
-    """A withdrawn consent is removed in the fourth year; another consent of the same client stays."""
+    """A withdrawn consent is removed in the fourth year; another consent of the same client stays, and the withdrawal,
+    which counts for papers to come.
+    """
     first = await office(fresh_registry, "north")
     client = await first.client()
     ended, goes_on = await first.consent(client), await first.consent(client, purpose="housing")
     await first.post("/withdrawals", {"consent_id": ended["consent_id"], "channel": "phone"})
     await in_years(fresh_registry, 4)
     shown = await preview_retention(eraser, await small(eraser))
-    # The consent's entry, and the withdrawal's with its padding.
-    assert (shown.consents, shown.events_of_consents) == (1, 1 + 16)
+    assert (shown.consents, shown.events_of_consents) == (1, 1)
     assert [step.step for step in await retain(eraser)] == ["consents"]
     left = await kinds(fresh_registry)
-    assert (left["consent"], left["client"], left.get("withdrawal"), left.get("padding")) == (1, 1, None, None)
+    assert (left["consent"], left["client"], left.get("withdrawal"), left.get("padding")) == (1, 1, 1, None)
     await first.get(f"/consents/{ended['consent_id']}", 404)
     await first.get(f"/consents/{goes_on['consent_id']}")
     await check_log(fresh_registry)
 
 
 async def test_what_one_act_changed_goes_together(fresh_registry: Registry, eraser: Eraser) -> None:
-    """A consent that ended stays as long as another consent changed by the same withdrawal: no event may refer to rows
-    that are gone.
+    """A consent that was void stays as long as another consent changed by the same restriction: no event may refer to
+    rows that are gone.
     """
     first = await office(fresh_registry, "north")
     client = await first.client()
-    ended, goes_on = await first.consent(client), await first.consent(client, purpose="housing")
-    await first.post("/withdrawals", {"client": client, "categories": ["contact"], "channel": "phone"})
-    await first.post(f"/consents/{ended['consent_id']}/endings", {"reason": "case_closed"})
+    goes_on = await first.consent(client)
+    renewing = consent_body(client, first.text) | {"renews": goes_on["consent_id"]}
+    void = await first.post("/consents", renewing)
+    await first.post(f"/consents/{goes_on['consent_id']}/restrictions", {"categories": ["contact"]})
+    await first.post(f"/consents/{void['consent_id']}/invalidations", {"reason": "form"})
     await in_years(fresh_registry, 4)
     assert await retain(eraser) == []
     await first.get(f"/consents/{goes_on['consent_id']}")

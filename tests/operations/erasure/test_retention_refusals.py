@@ -16,7 +16,7 @@ from tests.operations.erasure.test_retention import CONSENTS_DUE, in_years
 from tests.support.erasing import hold, lift, north
 from tests.support.installation import Registry
 from tests.support.office import Body, office
-from tests.support.small_network import NUMBER
+from tests.support.small_network import NUMBER, consent_body
 
 UNKNOWN_KIND = 32_000
 
@@ -41,14 +41,15 @@ class Person:
 
 @dataclass(slots=True)
 class Scene:
-    """Three clients of a network: one with a consent and a use, one with two consents that one act changed, and one for
-    a hold, which is like the first; and events that are of no client.
+    """Four clients of a network: one with a consent and a use, one with two consents that one act changed, one for a
+    hold, which is like the first, and one that withdrew its consent; and events that are of no client.
     """
 
     registry: Registry
     single: Person
     double: Person
     held: Person
+    withdrawn: Person
     others: dict[str, int]
 
 
@@ -56,20 +57,24 @@ class Scene:
 async def scene(registry: Registry) -> AsyncIterator[Scene]:
     """Make the clients, and let the years pass after which all of it is due."""
     first = await office(registry, "north")
-    single, double, held = [await first.client() for _ in range(3)]
+    single, double, held, withdrawn = [await first.client() for _ in range(4)]
+    renewed = await first.consent(double)
+    renewing = consent_body(double, first.text) | {"renews": renewed["consent_id"]}
     given = {
         single: [await first.consent(single)],
-        double: [await first.consent(double), await first.consent(double, purpose="housing")],
+        double: [renewed, await first.post("/consents", renewing)],
         held: [await first.consent(held)],
+        withdrawn: [await first.consent(withdrawn)],
     }
     for client in (single, held):
         await first.outcome(client)
-    await first.post("/withdrawals", {"client": double, "categories": ["contact"], "channel": "phone"})
+    await first.post(f"/consents/{renewed['consent_id']}/restrictions", {"categories": ["contact"]})
+    await first.post("/withdrawals", {"client": withdrawn, "channel": "phone"})
     await in_years(registry, CONSENTS_DUE)
     async with registry.sql() as sql:
         persons = [await _person(sql, client, consents) for client, consents in given.items()]
         others = await _others(sql)
-    yield Scene(registry, persons[0], persons[1], persons[2], others)
+    yield Scene(registry, *persons, others)
 
 
 async def _person(sql: asyncpg.Connection, reference: str, given: list[Body]) -> Person:
@@ -198,6 +203,18 @@ async def test_a_state_event_stays_with_its_consent(scene: Scene) -> None:
         await retain(scene.registry, consents=single.consents, places=single.told() + double.places["consent"])
     await retain(scene.registry, consents=single.consents, places=single.told())
     await retain(scene.registry, consents=double.consents, places=double.told())
+
+
+async def test_a_withdrawal_stays_with_its_client(scene: Scene) -> None:
+    """Its entry and its padding go with the client, not with the consent that it took back: a paper may come later."""
+    person = scene.withdrawn
+    consent = person.places["consent"]
+    for place in (person.places["withdrawal"][0], person.places["padding"][0]):
+        with kept("as long as its consent"):
+            await retain(scene.registry, consents=person.consents, places=[*consent, place])
+    await retain(scene.registry, consents=person.consents, places=consent)
+    every = [place for places in person.places.values() for place in places]
+    await retain(scene.registry, consents=person.consents, clients=[person.number], places=every)
 
 
 async def test_a_state_event_of_a_client_stays_with_it(scene: Scene) -> None:
