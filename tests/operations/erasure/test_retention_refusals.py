@@ -74,7 +74,7 @@ async def scene(registry: Registry) -> AsyncIterator[Scene]:
     async with registry.sql() as sql:
         persons = [await _person(sql, client, consents) for client, consents in given.items()]
         others = await _others(sql)
-    yield Scene(registry, *persons, others)
+    yield Scene(registry, persons[0], persons[1], persons[2], persons[3], others)
 
 
 async def _person(sql: asyncpg.Connection, reference: str, given: list[Body]) -> Person:
