@@ -992,6 +992,7 @@ create table registry.text_languages (
     content bytea not null,
     sha256 bytea not null,
     translation_of bytea not null,
+    aliases jsonb not null,
     constraint text_languages_pkey PRIMARY KEY (network_id, text_id, language),
     constraint text_languages_text_fkey FOREIGN KEY (network_id, text_id) REFERENCES registry.texts(network_id, text_id),
     constraint text_languages_sha256_check CHECK ((sha256 = sha256(content)))
@@ -1009,10 +1010,16 @@ create table registry.texts (
     network_id integer not null,
     text_id uuid not null,
     version text not null,
+    asked_flows jsonb not null,
+    informs text[] not null,
+    in_use_since date not null,
+    in_use_until date,
+    form_sha256 bytea,
     recorded_at timestamp with time zone not null,
     constraint texts_pkey PRIMARY KEY (network_id, text_id),
     constraint texts_version_key UNIQUE (network_id, version),
-    constraint texts_network_id_fkey FOREIGN KEY (network_id) REFERENCES registry.networks(network_id)
+    constraint texts_network_id_fkey FOREIGN KEY (network_id) REFERENCES registry.networks(network_id),
+    constraint texts_form_sha256_check CHECK ((octet_length(form_sha256) = 32))
 );
 alter table registry.texts enable row level security;
 alter table registry.texts force row level security;

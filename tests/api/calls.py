@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.campaigns.support.scene import CREATED, OK, Flow, Person, Scene, register
+from tests.support.small_network import published
 
 Body = dict[str, Any]
 
@@ -117,7 +118,7 @@ CALLS = (
     _post("/decisions/{decision_id}/transfers", "decisions", lambda _: {"outcome": "sent", "categories": ["identity"]}),
     _post("/events/search", "audit:read", lambda b: {"client": b.client}),
     _post("/events/exports", "audit:read", lambda b: {"format": "jsonl", "client": b.client}),
-    _post("/texts", "catalogue:write", lambda _: {"version": "9", "languages": [{"language": "de", "content": "Ja?"}]}),
+    _post("/texts", "catalogue:write", lambda _: published("9")),
     _post("/texts/{text_id}/stale-translations", "catalogue:write", lambda _: {"language": "ar"}),
     _post("/text-invalidations", "catalogue:write", lambda b: {"text": b.text, "reason": "form"}),
     _post("/suspensions", "catalogue:write", lambda b: {"partner": b.flow.sender}),

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.installation import Registry
+from tests.support.small_network import published
 from tests.web.bad_requests import Body, Case, changed, not_strict, put, without, wrong_values
 
-GERMAN = "Ja oder Nein?\n"
 UNKNOWN = "0190b9f0-0000-7000-8000-000000000000"
 
 
@@ -21,10 +21,10 @@ def encoded(content: bytes) -> str:
 
 def publications(_: str) -> Iterator[Case]:
     """Return bad publications."""
-    german: Body = {"language": "de", "content": GERMAN}
-    good: Body = {"version": "9.9", "languages": [german, {"language": "en", "content": "Yes or no?"}]}
+    good: Body = published("9.9", "en", in_use_until="2099-12-31", form_sha256="f0" * 32)
+    german: Body = good["languages"][0]
     yield from not_strict(good)
-    yield from without(good, "/version", "/languages", "/languages/1/language")
+    yield from without(good, "/version", "/languages", "/languages/1/language", "/covers", "/covers/0/purpose")
     yield from wrong_values(
         good,
         {
@@ -33,10 +33,31 @@ def publications(_: str) -> Iterator[Case]:
             "/languages/1/language": ("", "deutsch", "DE", None, 1),
             "/languages/1/content": ("", None, 1, ["x"]),
             "/languages/1/translation_of": ("", "0" * 63, "g" * 64, None, 1),
+            "/covers": ([], None, {}, "all"),
+            "/covers/0/sender": ("", "nobody", "NORTH", None, 1),
+            "/covers/0/recipient": ("nobody", good["covers"][0]["sender"], None),
+            "/covers/0/purpose": ("nothing", None, []),
+            "/covers/0/categories": ([], None, "identity", ["identity", "identity"]),
+            "/covers/0/categories/1": ("nothing", None, 1),
+            "/covers/1": (good["covers"][0], None, "x"),
+            "/informs": (None, "withdrawal", {}, ["withdrawal", "withdrawal"]),
+            "/informs/0": ("everything", None, 1, ""),
+            "/in_use_since": ("", "2026-02-30", "1.1.2026", "2026-01-01T00:00:00Z", 1),
+            "/in_use_until": ("", "2026-13-01", 1),
+            "/form_sha256": ("", "f0", "F0" * 32, 1),
+        },
+    )
+    named: Body = {"purposes": {"support": ["Hilfe"]}}
+    yield from wrong_values(
+        good | {"aliases": {"en": named}},
+        {
+            "/aliases": ([], None, "en", {"EN": named}),
+            "/aliases/en/purposes": ({"nothing": ["Hilfe"]}, {"support": ["ab"]}, {"support": "Hilfe"}),
+            "/aliases/en": ({"categories": {"support": ["Hilfe"]}}, {"partners": {}}),
         },
     )
     for name, value in (("no text", encoded(b"\xff\xfe")), ("no base64", "Ja!"), ("nothing", ""), ("a number", 1)):
-        body = {"version": "9.9", "languages": [{"language": "de", "content_base64": value}]}
+        body = good | {"languages": [{"language": "de", "content_base64": value}]}
         yield Case(name, json.dumps(body).encode(), "/languages/0/content_base64")
     yield changed(good, "both forms", put("/languages/0/content_base64", encoded(b"x")), "/languages/0")
     yield changed(good, "neither form", lambda b: b["languages"][0].pop("content"), "/languages/0")
@@ -108,18 +129,19 @@ async def state(registry: Registry) -> list[int]:
 
 
 async def test_bytes_are_taken_as_they_are(registry: Registry) -> None:
-    """Base64 keeps line ends and a byte order mark; an existing version is a conflict."""
+    """Base64 keeps line ends and tabs; an existing version is a conflict."""
     admin = await registry.partner("admin")
-    content = "\ufeffZeile\r\nZeile\tEnde".encode()
+    body = published("8", "en")
+    content = f"Zeile\r\nZeile\tEnde{body['languages'][0]['content']}".encode()
     german = hashlib.sha256(content).hexdigest()
-    languages = [
+    body["languages"] = [
         {"language": "de", "content_base64": encoded(content)},
-        {"language": "en", "content": "Line", "translation_of": german},
+        body["languages"][1] | {"translation_of": german},
     ]
-    answer = await admin.post("/texts", {"version": "8", "languages": languages})
+    answer = await admin.post("/texts", body)
     assert answer.status_code == 201, answer.text
     text = answer.json()["text"]
     assert text["languages"][0]["sha256"] == german
     shown = await admin.get(f"/texts/{text['id']}/de")
     assert shown.content == content
-    assert (await admin.post("/texts", {"version": "8", "languages": languages})).status_code == 409
+    assert (await admin.post("/texts", body)).status_code == 409

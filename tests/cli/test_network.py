@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,13 +22,14 @@ from consent_registry.demo.documents import (
     FOLDER,
     SLUGS,
 )
+from consent_registry.domain.berlin import day_in_berlin
 from consent_registry.domain.errors import Malformed, Refused
 from consent_registry.domain.identifiers import origin_fault
 from consent_registry.operations.catalogue.network_document import (
     schema,
 )
 from consent_registry.operations.catalogue.network_document_plan import read_plan
-from consent_registry.operations.catalogue.network_plan import plan_faults
+from consent_registry.operations.catalogue.network_plan import plan_faults, text_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
@@ -94,10 +96,9 @@ def folder(tmp_path: Path) -> Path:
 def faults(folder: Path, origin: str = ORIGIN) -> list[str]:
     """Return the lines of the check, one for each fault; anything else is raised."""
     try:
-        return [
-            f"{fault.pointer}: {fault.detail}"
-            for fault in plan_faults(read_plan(folder, 1, BASE, origin, demonstration=False))
-        ]
+        plan = read_plan(folder, 1, BASE, origin, demonstration=False)
+        found = [*plan_faults(plan), *text_faults(plan, day_in_berlin(datetime.now(UTC)))]
+        return [f"{fault.pointer}: {fault.detail}" for fault in found]
     except Malformed as error:
         return [f"{fault.pointer}: {fault.detail}" for fault in error.faults] or [error.detail]
 
@@ -163,7 +164,10 @@ async def test_no_mistake_is_a_traceback(folder: Path, installation: Installatio
             refused += 1
             assert all(": " in fault for fault in found), (name, found)
             if file == "catalogue.json":
-                assert any(fault.startswith(("catalogue.json#", "/agreements")) for fault in found), (name, found)
+                assert any(fault.startswith(("catalogue.json#", "/agreements", "/texts")) for fault in found), (
+                    name,
+                    found,
+                )
         else:
             taken.append((name, path.read_bytes()))
     assert tried > 900 // EVERY

@@ -11,7 +11,9 @@ from tools.rules.page import rules_page
 from consent_registry.domain import grant_changes
 from consent_registry.domain.findings import KINDS
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
+from consent_registry.domain.law.checklist import CHECKLIST
 from consent_registry.domain.law.form_rows import FORM_RULES
+from consent_registry.domain.law.information import INFORMATION
 from consent_registry.domain.law.norms import EQUIVALENTS
 from consent_registry.domain.law.own_consent import OWN_CONSENT_ROWS
 from consent_registry.domain.law.representatives import REPRESENTATION_ROWS
@@ -24,8 +26,9 @@ RULE, NORM = 2, 3  # the places of `rule` and `norm` among a fault's arguments
 MAKERS = {"Fault", "refusal", "network_refusal"}
 # Rules whose refusals name a norm of their own. Of tables of forms and givers the dated row that is not kept has it.
 OF_ROWS = {"form", "form_rule_gap", "capacity", "insight", "representation", "mandate", "care"}
-# The statute is in the network's agreement, and a hold has its own ground.
-OWN_NORM = OF_ROWS | {"statutory_flow", "legal_hold"}
+# The statute is in the network's agreement, a hold has its own ground, and so has each row of what must be told and of
+# what a text must say.
+OWN_NORM = OF_ROWS | {"statutory_flow", "legal_hold", "information_missing", "text_checklist"}
 
 
 def section(title: str) -> str:
@@ -98,7 +101,8 @@ def test_no_refusal_names_a_norm_that_the_table_has() -> None:
     """Norms come from the table, under the regime concerned; a rule without a row there names its own."""
     own = {rule for rule, norm in all_faults() if norm is not None}
     assert own == OWN_NORM
-    assert {rule for rule in own if RULES[rule].regime_of not in {"row", "fixed"}} == {"statutory_flow"}
+    of_everybody = {rule for rule in own if RULES[rule].regime_of in {"row", "fixed"}}
+    assert own - of_everybody == {"statutory_flow", "text_checklist"}
 
 
 def test_a_rule_that_is_not_documented_is_found() -> None:
@@ -152,6 +156,31 @@ def test_every_row_of_who_may_give_is_in_the_document() -> None:
         for row in REPRESENTATION_ROWS
     ]
     assert rows("Who may give: representatives") == represented
+
+
+def test_every_row_of_information_is_in_the_document() -> None:
+    """Code, regimes, both dates, norms and who confirms, in the order of the code."""
+    told = [(row[0].strip("`"), *row[2:]) for row in rows("Information: what the client must be told")]
+    assert told == [
+        (
+            row.code,
+            "any" if row.regimes is None else ", ".join(f"`{regime}`" for regime in sorted(row.regimes)),
+            str(row.since),
+            "" if row.until is None else str(row.until),
+            "; ".join(row.norms),
+            "yes" if row.to_be_confirmed else "no",
+        )
+        for row in INFORMATION
+    ]
+
+
+def test_every_row_of_the_checklist_is_in_the_document() -> None:
+    """Item, code, first day, norms and who confirms, in the order of the code."""
+    told = [(row[0].strip("`"), row[1].strip("`"), *row[3:]) for row in rows("What a text must say")]
+    assert told == [
+        (row.item, row.code or "", str(row.since), "; ".join(row.norms), "yes" if row.to_be_confirmed else "no")
+        for row in CHECKLIST
+    ]
 
 
 def test_every_norm_is_in_the_document() -> None:

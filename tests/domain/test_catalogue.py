@@ -5,13 +5,13 @@ import msgspec
 from consent_registry.domain.approvals import Approval
 from consent_registry.domain.catalogue import (
     Agreement,
+    Aliases,
     Catalogue,
     Flow,
     Network,
     Partner,
     Purpose,
     SuspensionReason,
-    Text,
     TextLanguage,
     advice_offices,
 )
@@ -132,4 +132,4 @@ def test_what_nothing_is_said_about_is_plain() -> None:
     assert (plain.coordinating_post, plain.suspended_for, plain.may_record_withdrawals) == (False, None, True)
     assert (catalogue().policies, catalogue().approvals) == (Policies(), ())
     assert not TextLanguage("de", "", stale=True).void
-    assert Text("t", "1", {}).languages == {}
+    assert TextLanguage("de", "", stale=True).aliases == Aliases()

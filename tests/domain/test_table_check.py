@@ -154,7 +154,9 @@ def test_a_commitment_is_compared_with_what_the_row_holds() -> None:
 
 def test_what_is_untold_of_a_row_is_not_compared() -> None:
     """A column that the event says nothing about is not compared."""
-    held: Row = {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": "anything"}
+    held: Row = {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": "anything"} | {
+        "aliases": {"purposes": {}}
+    }
     assert check_of(CONSENT).compare("text_languages", held) == []
     found = check_of(CONSENT).compare("text_languages", held | {"content": "bb"})
     assert found == [Difference("content", "aa", "bb")]

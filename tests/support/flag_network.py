@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from consent_registry.demo.documents import read_catalogue, read_network
-from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
+from consent_registry.domain.catalogue import Agreement, Category, Cover, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.catalogue.network_document_plan import read_catalogue_parts
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
@@ -15,7 +15,7 @@ from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.database.database import open_pool
 from consent_registry.storage.keys.keyring import load_keys
 from tests.support.installation import ISSUER, Installation
-from tests.support.small_network import TEXTS
+from tests.support.texts import Entries, publication, text_of
 
 SLUG = "flags"
 NUMBER = 98
@@ -66,9 +66,23 @@ def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of
         categories=categories,
         purposes=purposes,
         agreements=[AgreementPlan("1", None, None, flows(FLOWS, partners, purposes, category_ids))],
-        texts={"1": TEXTS},
+        texts=[text_of(Entries(partners, purposes, categories), flag_covers())],
     )
     return msgspec.structs.replace(plan, **changed)
+
+
+def flag_covers() -> list[Cover]:
+    """What the network's texts cover: each flow in both directions, for every category."""
+    slugs = tuple(category.slug for category in parts()[0])
+    there = [(sender, recipient, purpose) for sender, recipient, purpose, _ in FLOWS]
+    back = [(recipient, sender, purpose) for sender, recipient, purpose in there]
+    return [Cover(*way, slugs) for way in dict.fromkeys([*there, *back])]
+
+
+def published(version: str, *languages: str, **members: Any) -> dict[str, Any]:  # noqa: ANN401 - any member
+    """Return the body that publishes a version of the text in German and these languages."""
+    categories, purposes = parts()
+    return publication(Entries(list(_partners()), purposes, categories), flag_covers(), version, *languages) | members
 
 
 def parts() -> tuple[list[Category], list[Purpose]]:

@@ -10,7 +10,7 @@ from tests.support.erasing import administering, erasing, hold, lift, north
 from tests.support.installation import Partner, Registry
 from tests.support.office import Body, Office, office
 from tests.support.persons_with_history import a_life, erase
-from tests.support.small_network import consent_body, question
+from tests.support.small_network import consent_body, published, question
 
 LATER = {"valid_until": "2028-06-30T00:00:00.000000Z"}
 
@@ -42,8 +42,7 @@ async def _texts(admin: Partner) -> str:
 
 
 async def _text(admin: Partner, version: str) -> str:
-    languages = [{"language": language, "content": f"{language} {version}\n"} for language in ("en", "de")]
-    return str((await _admin(admin, "/texts", {"version": version, "languages": languages}))["text"]["id"])
+    return str((await _admin(admin, "/texts", published(version, "en")))["text"]["id"])
 
 
 async def _admin(admin: Partner, path: str, body: Body) -> Body:

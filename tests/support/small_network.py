@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, Network, Partner, Purpose
+from consent_registry.domain.catalogue import Agreement, Basis, Category, Cover, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
+from tests.support.texts import Entries, publication, text_of
 
 SLUG = "small"
 NUMBER = 99
 NORM = "§ 69 Abs. 1 Nr. 1 SGB X"
-TEXTS = {
-    "de": "Darf Nord das weitergeben? Ja / Nein? Größte Sorgfalt!\n".encode(),
-    "en": b"May north pass this on? Yes / No\n",
-}
 
 CATEGORIES = {"identity": 1, "contact": 2, "health": 3, "debts": 4}
 PURPOSES = {"support": 1, "housing": 2}
@@ -49,20 +46,43 @@ def _flow(
     return Flow(frame, PARTNERS[sender], PARTNERS[recipient], PURPOSES[purpose], numbers, basis, norm)
 
 
+def entries() -> Entries:
+    """Return the network's partners, purposes and categories."""
+    categories = [
+        Category(number, slug, f"{slug} (de)", f"{slug} (en)", special=slug == "health", secrecy=False)
+        for slug, number in CATEGORIES.items()
+    ]
+    purposes = [
+        Purpose(number, slug, f"{slug} (de)", f"{slug} (en)", frozenset(CATEGORIES.values()))
+        for slug, number in PURPOSES.items()
+    ]
+    return Entries([_partner(slug) for slug in PARTNERS], purposes, categories)
+
+
+def covers() -> list[Cover]:
+    """Return what the network's texts cover: every flow that no statute allows."""
+    return [
+        Cover(sender, recipient, purpose, tuple(CATEGORIES))
+        for sender in PARTNERS
+        for recipient in PARTNERS
+        for purpose in PURPOSES
+        if sender != recipient and (sender, recipient, purpose) != ("south", "east", "housing")
+    ]
+
+
+def published(version: str, *languages: str, **members: Any) -> dict[str, Any]:  # noqa: ANN401 - any member
+    """Return the body that publishes a version of the text in German and these languages."""
+    return publication(entries(), covers(), version, *languages) | members
+
+
 def small_network() -> NetworkPlan:
     """Return the plan: north sends to south for two purposes, the others one flow each, one of them by statute."""
     return NetworkPlan(
         network=Network(NUMBER, SLUG, "Small network", "Four made-up offices.", f"registry.test/{SLUG}"),
         policies=Policies(),
-        partners=[_partner(slug) for slug in PARTNERS],
-        categories=[
-            Category(number, slug, f"{slug} (de)", f"{slug} (en)", special=slug == "health", secrecy=False)
-            for slug, number in CATEGORIES.items()
-        ],
-        purposes=[
-            Purpose(number, slug, f"{slug} (de)", f"{slug} (en)", frozenset(CATEGORIES.values()))
-            for slug, number in PURPOSES.items()
-        ],
+        partners=entries().partners,
+        categories=entries().categories,
+        purposes=entries().purposes,
         agreements=[
             AgreementPlan(
                 "1",
@@ -77,7 +97,7 @@ def small_network() -> NetworkPlan:
                 ],
             )
         ],
-        texts={"1": TEXTS},
+        texts=[text_of(entries(), covers())],
     )
 
 

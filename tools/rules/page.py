@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from consent_registry.domain.law.checklist import CHECKLIST
 from consent_registry.domain.law.form_rows import FORM_RULES, FormRule
+from consent_registry.domain.law.information import INFORMATION
 from consent_registry.domain.law.norms import EQUIVALENTS, Equivalent
 from consent_registry.domain.law.own_consent import OWN_CONSENT_ROWS
 from consent_registry.domain.law.representatives import REPRESENTATION_ROWS
@@ -12,6 +14,7 @@ from consent_registry.domain.law.rules.rule import Rule
 from tools.rules.cells import table
 from tools.rules.giver_tables import own_consent_table, representation_table
 from tools.rules.norm_cells import dated_cell, norm_cell
+from tools.rules.text_tables import checklist_table, information_table
 
 TEMPLATE = Path(__file__).with_name("template.md")
 WRITTEN = "<!-- Written by `make rules` from src/consent_registry/domain/law and tools/rules/template.md. -->"
@@ -35,6 +38,8 @@ def tables() -> Mapping[str, str]:
         "form": _form_table(FORM_RULES),
         "own_consent": own_consent_table(OWN_CONSENT_ROWS),
         "representation": representation_table(REPRESENTATION_ROWS),
+        "information": information_table(INFORMATION),
+        "checklist": checklist_table(CHECKLIST),
         "recording": _rules_table("rule", RECORDING.values()),
         "elsewhere": _rules_table("rule", elsewhere),
         "remarks": _rules_table("remark", REMARKS.values()),

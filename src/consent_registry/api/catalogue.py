@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from consent_registry.operations.catalogue import catalogue as operations
+from consent_registry.operations.catalogue.text_views import TextView, texts
 from consent_registry.operations.runtime.pagination import Page
 from consent_registry.web.callers import ApiRequest, requires, respond, shared_state
 from consent_registry.web.commands import known_id
@@ -80,6 +81,6 @@ ROUTES = [
     *_resource("Purposes", "Purpose", "slug", operations.purposes, operations.PurposeView),
     *_resource("Data categories", "Data category", "slug", operations.categories, operations.CategoryView),
     *_resource("Agreements", "Agreement", "agreement_id", operations.agreements, operations.AgreementView),
-    *_resource("Texts", "Text", "text_id", operations.texts, operations.TextView),
+    *_resource("Texts", "Text", "text_id", texts, TextView),
     read_text,
 ]

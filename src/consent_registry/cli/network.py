@@ -1,6 +1,7 @@
 """`consent-registry network`: set up a real network from its document, or check the document."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -9,10 +10,11 @@ from consent_registry.cli.exit_codes import ExitCode, gives_verdict
 from consent_registry.cli.installation import run_on_installation
 from consent_registry.cli.options import Flag
 from consent_registry.cli.report_text import plain
+from consent_registry.domain.berlin import day_in_berlin
 from consent_registry.domain.errors import Fault, Malformed
 from consent_registry.operations.catalogue.network_document import schema as document_schema
 from consent_registry.operations.catalogue.network_document_plan import read_plan
-from consent_registry.operations.catalogue.network_plan import plan_faults
+from consent_registry.operations.catalogue.network_plan import plan_faults, text_faults
 from consent_registry.operations.catalogue.network_setup import establish_network
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.process.data_folder import CannotServe
@@ -67,7 +69,7 @@ def _check(folder: Path, slug: str, log_origin: str) -> ExitCode:
     faults: list[Fault] = []
     try:
         plan = read_plan(folder, 1, slug, log_origin, demonstration=False)
-        faults += plan_faults(plan)
+        faults += [*plan_faults(plan), *text_faults(plan, day_in_berlin(datetime.now(UTC)))]
     except Malformed as error:
         faults += error.faults or [Fault("", error.detail)]
     for fault in faults:

@@ -34,7 +34,7 @@ TEXTS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 async def load_network(runtime: Runtime, number: int, slug: str) -> dict[str, Any]:
     """Set up one network with its clients, consents and withdrawals; returns its part of demo.json."""
     plan = read_plan(documents.FOLDER, number, slug, f"{LOG_ORIGIN}/{slug}", demonstration=True)
-    plan = msgspec.structs.replace(plan, text_ids={version: text_id(slug, version) for version in plan.texts})
+    plan = msgspec.structs.replace(plan, text_ids={text.version: text_id(slug, text.version) for text in plan.texts})
     if slug not in {network.slug for network in await runtime.networks()}:
         await establish_network(runtime, plan)
     admin = await issue_credential(runtime, plan.network, None)

@@ -5,7 +5,7 @@ Inside, numbers identify partners, purposes and categories; on the wire, slugs d
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Literal
 
@@ -16,6 +16,8 @@ from consent_registry.domain.flags import ATTENDANCE, CategoryFlags, Policies, P
 
 Basis = Literal["consent", "statute"]
 SuspensionReason = Literal["security", "agreement", "other"]
+# The language of which every other one is a translation.
+REFERENCE_LANGUAGE = "de"
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -107,6 +109,22 @@ class Flow(msgspec.Struct, frozen=True):
     entrusted: bool = False
 
 
+class Aliases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a text calls purposes and data categories in one language, by their slugs, beside their catalogue names."""
+
+    purposes: Mapping[str, tuple[str, ...]] = {}
+    categories: Mapping[str, tuple[str, ...]] = {}
+
+
+class Cover(msgspec.Struct, frozen=True):
+    """What a text asks the client about: data from one sender to one recipient for one purpose. All are slugs."""
+
+    sender: str
+    recipient: str
+    purpose: str
+    categories: tuple[str, ...]
+
+
 class TextLanguage(msgspec.Struct, frozen=True):
     """One language of a text, with the SHA-256 of its exact bytes (64 hex digits). A `stale` translation or a `void`
     text gets no new consents; earlier consents on a `void` text were invalidated with it.
@@ -116,14 +134,26 @@ class TextLanguage(msgspec.Struct, frozen=True):
     sha256: str
     stale: bool
     void: bool = False
+    aliases: Aliases = Aliases()
 
 
-class Text(msgspec.Struct, frozen=True):
-    """A published consent text; immutable."""
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A published consent text; immutable.
+
+    `covers`: the flows about which it asks. `informs`: the codes of what it tells the client. It is used on German days
+    from `in_use_since` to `in_use_until`, both included; None is open. `form_sha256` is the hash of the form that was
+    used before the text was published here.
+    """
 
     text_id: str
     version: str
     languages: Mapping[str, TextLanguage]
+    covers: tuple[Cover, ...]
+    informs: frozenset[str]
+    in_use_since: date
+    in_use_until: date | None
+    form_sha256: str | None
+    published_at: datetime
 
 
 FlowKey = tuple[int, int, int]

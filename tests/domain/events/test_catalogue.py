@@ -45,7 +45,10 @@ NETWORK: Row = {
 }
 POLICIES: Row = {"evidence_may_follow": True}
 AGREEMENT: Row = {"id": "a", "version": "1", "valid_from": text(5), "valid_until": None}
-LANGUAGE: Row = {"text": "t", "language": "de", "sha256": "aa", "translation_of": "dd"}
+ALIASES: Row = {"aliases": {"purposes": {"support": ["Hilfe"]}}}
+LANGUAGE: Row = {"text": "t", "language": "de", "sha256": "aa", "translation_of": "dd", **ALIASES}
+COVERS = [{"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity"]}]
+OF_TEXT: Row = {"in_use_since": "2018-05-01", "in_use_until": None, "form_sha256": "f0"}
 FLOW: Row = {
     "agreement": "a",
     "number": 1,
@@ -63,7 +66,7 @@ WHOLE: Row = event(
     categories=[CATEGORY],
     purposes=[PURPOSE],
     agreements=[AGREEMENT],
-    texts=[{"version": "2026-1", "id": "t"}],
+    texts=[{"version": "2026-1", "id": "t", "covers": COVERS, **OF_TEXT, "informs": ["withdrawal"]}],
     text_languages=[LANGUAGE],
     flows=[FLOW],
     policies=POLICIES,
@@ -104,9 +107,18 @@ def test_a_setup_tells_the_whole_catalogue() -> None:
                 "entrusted": False,
             },
         ],
-        "texts": [{"version": "2026-1", "text_id": "t", **WHEN}],
+        "texts": [
+            {
+                "version": "2026-1",
+                "text_id": "t",
+                "asked_flows": COVERS,
+                **OF_TEXT,
+                "informs": ("withdrawal",),
+                **WHEN,
+            }
+        ],
         "text_languages": [
-            {"text_id": "t", "language": "de", "sha256": "aa", "content": "aa", "translation_of": "dd"},
+            {"text_id": "t", "language": "de", "sha256": "aa", "content": "aa", "translation_of": "dd"} | ALIASES,
         ],
     }
 

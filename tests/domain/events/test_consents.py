@@ -205,7 +205,14 @@ def test_a_consent_tells_all_of_itself() -> None:
         "grants": [GRANT_ROW, OTHER_ROW],
         "releases": [RELEASE_ROW],
         "text_languages": [
-            {"text_id": "t", "language": "ar", "sha256": "aa", "content": "aa", "translation_of": NOT_SAID}
+            {
+                "text_id": "t",
+                "language": "ar",
+                "sha256": "aa",
+                "content": "aa",
+                "translation_of": NOT_SAID,
+                "aliases": NOT_SAID,
+            }
         ],
     }
 

@@ -53,7 +53,6 @@ def test_a_remark_cites_the_law_of_those_concerned() -> None:
 def test_a_code_in_the_log_keeps_its_remark() -> None:
     """A code in an old event still has its remark in a later release."""
     assert set(REMARKS) >= {
-        "benefits_notice_unstated",
         "guardian_is_recipient",
         "mandate_ends_first",
         "third_parties_unstated",

@@ -39,6 +39,11 @@ text_language | recorder | Art. 12 Abs. 1 DSGVO
 text_void | recorder | Art. 7 Abs. 2 DSGVO
 text_stale | recorder | Art. 12 Abs. 1 DSGVO
 text_checklist | recorder | Art. 13 DSGVO
+text_form | fixed | Art. 7 Abs. 1 DSGVO
+text_names | fixed | § 67b Abs. 2 Satz 3 SGB X; Art. 4 Nr. 11 DSGVO; Art. 13 Abs. 1 DSGVO
+text_informs | fixed | Art. 7 Abs. 1 DSGVO
+text_blanket | fixed | Art. 4 Nr. 11 DSGVO
+text_statutory | fixed | Art. 5 Abs. 1 lit. a DSGVO
 interpreter_language | recorder | Art. 12 Abs. 1 DSGVO
 interpreter_required | recorder | Art. 12 Abs. 1 DSGVO
 client_language | recorder | Art. 12 Abs. 1 DSGVO
@@ -70,6 +75,8 @@ legal_hold | row | -
 erasure_ground | partner | Art. 17 Abs. 1 DSGVO
 dpo_of_partner | partner | Art. 38 Abs. 6 DSGVO
 coordinating_post | partner | Art. 5 Abs. 1 lit. c DSGVO
+remark text_out_of_use | recorder | Art. 7 Abs. 1 DSGVO
+remark text_published_later | recorder | Art. 7 Abs. 1 DSGVO
 remark withdrawn_since | sender | Art. 7 Abs. 3 DSGVO
 remark mandate_ends_first | fixed | § 2 BGB; § 1773 BGB; § 1815 BGB
 remark guardian_is_recipient | fixed | § 1789 Abs. 2 BGB

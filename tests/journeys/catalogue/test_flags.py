@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from consent_registry.domain.instants import format_instant
+from tests.journeys.consents.test_informed import publish
 from tests.support.flag_scene import body_of, flag_office, grant, month_after, permitted, recorded, refusals
 from tests.support.installation import Registry
 from tests.support.office import Body, office
 from tests.support.planted_rows import planting
+from tests.support.texts import REQUIRED
 
 SOON = format_instant(datetime.now(UTC) + timedelta(days=30))
 HEALTH = ("aid", "youth", "health")
@@ -177,25 +179,29 @@ async def test_data_about_children(flagged: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "refused", "remarks"),
+    ("told", "refused"),
     [
-        (TOLD, set(), set()),
-        (["no_effect_on_benefits"], set(), set()),
-        ([], set(), {"benefits_notice_unstated"}),
-        (["withdrawal", "complaint"], {("benefits_notice", "/information/told")}, None),
+        ([*TOLD, "no_effect_on_benefits"], set()),
+        (TOLD, {("information_missing", "/information/told")}),
+        (["withdrawal", "complaint"], {("information_missing", "/information/told")}),
+        ([], {("information_missing", "/information/told")}),
     ],
 )
-async def test_towards_a_jobcenter_refusing_has_no_effect(
-    flagged: Registry, told: list[str], refused: set[tuple[str, str]], remarks: set[str] | None
+async def test_towards_public_bodies_refusing_has_no_effect(
+    flagged: Registry, told: list[str], refused: set[tuple[str, str]]
 ) -> None:
-    """`notice`: a list of what the client was told must include this point. Without a list there is a remark."""
-    aid = await flag_office(flagged, "aid")
+    """`notice`: towards every public body the client is told so for this purpose, also where none decides about
+    benefits. For another purpose such a body asks for nothing more.
+    """
+    aid, text = await flag_office(flagged, "aid"), await publish(flagged, "flags", informs=list(REQUIRED))
     client = await aid.client()
-    wanted = body_of(client, aid.text, grant("aid", "jobcenter", "employment"), information={"told": told})
-    if remarks is None:
+    wanted = body_of(client, text, grant("aid", "jobcenter", "employment"), information={"told": told})
+    if refused:
         assert await refusals(aid, wanted) == refused
     else:
-        assert codes(await aid.post("/consents", wanted)) == remarks
+        assert codes(await aid.post("/consents", wanted)) == set()
+    if told == TOLD:
+        await aid.post("/consents", body_of(client, text, grant("aid", "school", "school"), information={"told": told}))
 
 
 async def test_obligations_that_come_with_the_data(flagged: Registry) -> None:
@@ -285,7 +291,7 @@ async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) ->
         "act": oral,
         "information": {"explained_by": "B-12", "interpreter": {"kind": "none"}},
     }
-    assert codes(await awo.post("/consents", required)) == {"benefits_notice_unstated"}
+    assert codes(await awo.post("/consents", required)) == set()
     to_housing = await office(five_networks, "kreis-herford-kim", "kreis-herford")
     flow = grant("kreis-herford-kim", "jobcenter-herford", "subsistence", "identity", "family")
     wanted = required | {"client": await to_housing.client(), "grants": [flow]}

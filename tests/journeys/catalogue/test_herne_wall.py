@@ -51,7 +51,11 @@ async def test_an_approval_opens_the_wall_in_one_direction_and_makes_no_flow(fiv
     wanted = {"subject": {"partner": FOREIGNERS}, "approved_by": "D-1", "recipient": FOREIGNERS, "sender": CASES}
     made = await admin.post("/approvals", wanted)
     assert made.status_code == 201, made.text
-    assert rules(await refusals(cases, body_of(client, cases.text, THERE))) == {"flow_in_agreement"}
+    assert rules(await refusals(cases, body_of(client, cases.text, THERE))) == {
+        "flow_in_agreement",
+        "information_missing",
+        "text_does_not_cover",
+    }
     assert await permitted(cases, client, FOREIGNERS, "appointment", "identity") == []
     assert WALL_BACK in await refusals(foreigners, body_of(theirs, foreigners.text, BACK))
     path = f"/approvals/{told(made)['approval']['approval_id']}/revocations"

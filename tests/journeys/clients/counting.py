@@ -17,7 +17,7 @@ import httpx
 from tests.journeys.clients.test_links import code_of, redeem
 from tests.support.installation import Partner, Registry
 from tests.support.office import Body, Office, office
-from tests.support.small_network import consent_body
+from tests.support.small_network import consent_body, published
 
 FLOW = {"sender": "east", "recipient": "north", "purpose": "support", "categories": ["identity"]}
 WRONG = "0000-0000-0000"
@@ -315,8 +315,7 @@ async def _unlinking(scene: Scene) -> Call:
 
 
 async def _publishing(scene: Scene) -> Call:
-    languages = [{"language": language, "content": f"Text {uuid.uuid4()}"} for language in ("de", "en")]
-    return Call("/texts", {"version": str(uuid.uuid4()), "languages": languages}, await scene.admin())
+    return Call("/texts", published(str(uuid.uuid4()), "en"), await scene.admin())
 
 
 async def _published(scene: Scene) -> str:

@@ -101,7 +101,7 @@ async def test_from_caritas_to_awo(caritas: Office) -> None:
     to_awo = grant(CARITAS, AWO, "employment")
     november = await faults(caritas, oral(caritas, client, NOVEMBER, to_awo))
     april = await faults(caritas, oral(caritas, client, APRIL, to_awo))
-    assert {rule for rule, _, _ in april} == {"flow_in_agreement"}
+    assert {rule for rule, _, _ in april} == {"flow_in_agreement", "text_does_not_cover"}
     assert november - april == {form(OLD_KDG)}
 
 

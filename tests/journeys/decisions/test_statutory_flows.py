@@ -40,13 +40,16 @@ async def test_a_claimed_statute_is_logged_with_its_norm(registry: Registry) -> 
 
 
 async def test_consent_is_not_asked_for_a_statutory_flow(registry: Registry) -> None:
-    """A consent to a statutory flow is refused with the statute beside the rule's norm, at the category."""
+    """A consent to a statutory flow is refused with the statute beside the rule's norm, at the category. No text may
+    ask about it.
+    """
     south = await office(registry, "south")
     body = consent_body(await south.client(), south.text)
     body["grants"] = [{"sender": "south", "recipient": "east", "purpose": "housing", "categories": ["identity"]}]
     refused = await south.post("/consents", body, 422)
     assert [(fault["pointer"], fault["rule"], fault["norm"]) for fault in refused["errors"]] == [
-        ("/grants/0/categories/0", "statutory_flow", f"Art. 5 Abs. 1 lit. a DSGVO; {NORM}")
+        ("/grants/0", "text_does_not_cover", "Art. 4 Nr. 11 DSGVO"),
+        ("/grants/0/categories/0", "statutory_flow", f"Art. 5 Abs. 1 lit. a DSGVO; {NORM}"),
     ]
     await check_log(registry)
 

@@ -80,19 +80,39 @@ class LoggedFlow(EventPart, frozen=True, kw_only=True):
     entrusted: bool | UnsetType = UNSET
 
 
+# What the first texts and their languages did not say.
+TEXT_MEMBERS = ("informs", "in_use_since", "in_use_until", "form_sha256")
+LANGUAGE_MEMBERS = ("aliases",)
+
+
+def unsaid(part: object, members: Sequence[str]) -> dict[str, Any]:
+    """The columns of these members that an early event does not say."""
+    return {name: NOT_SAID for name in members if getattr(part, name) is UNSET}
+
+
 class LoggedVersion(EventPart, frozen=True, kw_only=True):
-    """A version of the text, with its id."""
+    """A version of the text with its id: the flows it covers, what it informs of, and the German days on which it is in
+    use. `form_sha256` is the hash of the form that was used before. The first texts did not say these.
+    """
 
     version: str
     id: str
+    covers: list[dict[str, Any]] | UnsetType = UNSET
+    informs: list[str] | UnsetType = UNSET
+    in_use_since: str | UnsetType = UNSET
+    in_use_until: str | UnsetType | None = UNSET
+    form_sha256: str | UnsetType | None = UNSET
 
 
 class LoggedLanguage(EventPart, frozen=True, kw_only=True):
-    """A text in one language: the SHA-256 of its bytes, and of the German bytes it renders."""
+    """A text in one language: the SHA-256 of its bytes, and of the German bytes it renders; by what names it calls
+    purposes and categories, which the first texts did not say.
+    """
 
     language: str
     sha256: str
     translation_of: str | None
+    aliases: dict[str, Any] | UnsetType = UNSET
 
 
 class LoggedTextLanguage(LoggedLanguage, frozen=True, kw_only=True):
@@ -162,9 +182,16 @@ class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
 
     def _text_rows(self) -> Iterator[Row]:
         for text in _objects(self.texts, LoggedVersion, "texts"):
-            yield self.row("texts", text, text_id=text.id)
+            covered = NOT_SAID if text.covers is UNSET else text.covers
+            yield self.row("texts", text, text_id=text.id, asked_flows=covered, **unsaid(text, TEXT_MEMBERS))
         for language in _objects(self.text_languages, LoggedTextLanguage, "text_languages"):
-            yield self.row("text_languages", language, text_id=language.text, content=language.sha256)
+            yield self.row(
+                "text_languages",
+                language,
+                text_id=language.text,
+                content=language.sha256,
+                **unsaid(language, LANGUAGE_MEMBERS),
+            )
 
     def _named_rows(self, expected: ExpectedRows) -> Iterator[Row]:
         """What a first network named is there; what it is, and what else is there, was not said."""

@@ -241,7 +241,9 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
         """The bytes the client was shown, unless an earlier event says them; raises ValueError for other bytes."""
         text = self.text
         if not expected.has("text_languages", text.id, text.language):
-            yield self.row("text_languages", text, text_id=text.id, content=text.sha256, translation_of=NOT_SAID)
+            yield self.row(
+                "text_languages", text, text_id=text.id, content=text.sha256, translation_of=NOT_SAID, aliases=NOT_SAID
+            )
         elif expected.value("text_languages", "sha256", text.id, text.language) != text.sha256:
             raise ValueError("this text had other bytes before")
 

@@ -30,9 +30,12 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # `secret_mac` is the SHA-256 of what is stored; of it, and of the digests of codes, events tell commitments.
     "credentials": (("client_id",), ("partner_id", "scopes", "secret_key", "secret_mac", "recorded_at")),
     "credential_revocations": (("client_id",), ("recorded_at",)),
-    "texts": (("version",), ("text_id", "recorded_at")),
+    "texts": (
+        ("version",),
+        ("text_id", "asked_flows", "informs", "in_use_since", "in_use_until", "form_sha256", "recorded_at"),
+    ),
     # `content` is the SHA-256 of what is stored.
-    "text_languages": (("text_id", "language"), ("sha256", "content", "translation_of")),
+    "text_languages": (("text_id", "language"), ("sha256", "content", "translation_of", "aliases")),
     "text_invalidations": (("invalidation_id",), ("text_id", "language", "reason", "recorded_at")),
     "stale_translations": (("staling_id",), ("text_id", "language", "reason", "recorded_at")),
     "suspensions": (("suspension_id",), ("partner_id", "reason", "recorded_at")),

@@ -1,14 +1,20 @@
 """Events about consent texts: published, void, stale in a language."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from consent_registry.domain.events.catalogue import LoggedLanguage
+from msgspec import UNSET, UnsetType
+
+from consent_registry.domain.events.catalogue import LANGUAGE_MEMBERS, TEXT_MEMBERS, LoggedLanguage, unsaid
 from consent_registry.domain.events.event import Event
-from consent_registry.domain.events.expected_rows import ExpectedRows, Row
+from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row
 
 
 class TextEvent(Event, frozen=True, kw_only=True, tag="text"):
-    """A version of the text was published, in these languages."""
+    """A version of the text was published, in these languages: the flows it covers, what it informs of, and the German
+    days on which it is in use. `form_sha256` is the hash of the form that was used before. The first texts did not say
+    these.
+    """
 
     number = 19
     retention_class = "state"
@@ -16,12 +22,19 @@ class TextEvent(Event, frozen=True, kw_only=True, tag="text"):
     text: str
     version: str
     languages: list[LoggedLanguage]
+    covers: list[dict[str, Any]] | UnsetType = UNSET
+    informs: list[str] | UnsetType = UNSET
+    in_use_since: str | UnsetType = UNSET
+    in_use_until: str | UnsetType | None = UNSET
+    form_sha256: str | UnsetType | None = UNSET
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:  # noqa: ARG002
         """The expected rows: the version, and each language with its bytes."""
-        yield self.row("texts", text_id=self.text)
+        covered = NOT_SAID if self.covers is UNSET else self.covers
+        yield self.row("texts", text_id=self.text, asked_flows=covered, **unsaid(self, TEXT_MEMBERS))
         for language in self.languages:
-            yield self.row("text_languages", language, text_id=self.text, content=language.sha256)
+            not_said = unsaid(language, LANGUAGE_MEMBERS)
+            yield self.row("text_languages", language, text_id=self.text, content=language.sha256, **not_said)
 
 
 class StaleTranslationEvent(Event, frozen=True, kw_only=True, tag="stale_translation"):

@@ -9,6 +9,7 @@ import msgspec
 
 from consent_registry.domain.catalogue import Category, Partner, Purpose
 from consent_registry.domain.grants import EntrustedBy, Precision, ThirdParties
+from consent_registry.domain.law.codes import InformationItem
 
 AgeBand = Literal["under_14", "14", "15_17", "adult"]
 GiverRole = Literal["self", "parent", "guardian", "youth_office_custody", "custodian", "attorney", "entrusting_person"]
@@ -19,7 +20,6 @@ Care = Literal["joint", "sole", "authorised", "everyday"]
 Method = Literal["written", "signature_pad", "electronic", "oral"]
 SpecialCircumstances = Literal["urgency", "cannot_write", "remote", "other"]
 InterpreterKind = Literal["none", "lay", "sworn", "staff", "family"]
-InformationItem = Literal["consequences_of_refusal", "withdrawal", "complaint", "no_effect_on_benefits"]
 
 
 class ProposedGrant(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ def recording_refusals(
 ) -> Iterator[Fault]:
     """Every fault of a consent that a partner would record. `earlier` are the grants that it would renew."""
     yield from act_refusals(catalogue, consent, now)
-    yield from interpreter_refusals(consent)
+    yield from interpreter_refusals(catalogue, consent)
     yield from text_refusals(catalogue, consent)
     for number, grant in enumerate(consent.grants):
         pointer = f"/grants/{number}"

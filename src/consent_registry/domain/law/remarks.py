@@ -9,13 +9,13 @@ from datetime import date, datetime
 import msgspec
 
 from consent_registry.domain.berlin import months_later
-from consent_registry.domain.catalogue import Catalogue
+from consent_registry.domain.catalogue import Catalogue, Text
 from consent_registry.domain.law.ages import FIFTEEN, FOURTEEN, OF_AGE, month_text
-from consent_registry.domain.law.information import needs_benefits_notice
 from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
 from consent_registry.domain.law.representatives import OF_MINORS, end_of_representation, is_office_as_party
 from consent_registry.domain.law.rules.all_rules import REMARKS
 from consent_registry.domain.law.rules.rule import Rule, Sides
+from consent_registry.domain.law.texts import is_out_of_use, was_published_later
 
 LAY = frozenset({"lay", "family"})
 # Of a paper that a withdrawal takes back which was received after the paper was given.
@@ -63,9 +63,19 @@ def _text(rule: Rule, adult_from: str | None) -> str:
 def remark_codes(catalogue: Catalogue, consent: ProposedConsent, now: datetime) -> list[str]:
     """The codes of the remarks about a consent, in alphabetical order."""
     found = {*_about_the_act(consent, consent.given), *_about_the_giver(consent, consent.given)}
+    text = catalogue.texts.get(consent.text.text_id)
+    if text is not None:
+        found |= {*_about_the_text(text, consent.act.given_at)}
     if any(grant.entrusted_by is None and _is_entrusted(catalogue, grant, now) for grant in consent.given):
         found.add("entrusted_by_unstated")
     return sorted(found)
+
+
+def _about_the_text(text: Text, given_at: datetime) -> Iterator[str]:
+    if is_out_of_use(text, given_at):
+        yield "text_out_of_use"
+    if was_published_later(text, given_at):
+        yield "text_published_later"
 
 
 def _is_entrusted(catalogue: Catalogue, grant: ProposedGrant, now: datetime) -> bool:
@@ -78,8 +88,6 @@ def _is_entrusted(catalogue: Catalogue, grant: ProposedGrant, now: datetime) -> 
 
 
 def _about_the_act(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:
-    if needs_benefits_notice(given) and not consent.information.told:
-        yield "benefits_notice_unstated"
     if any(grant.third_parties == "unstated" for grant in given):
         yield "third_parties_unstated"
     kind = consent.information.interpreter.kind

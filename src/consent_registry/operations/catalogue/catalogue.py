@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Partner, Purpose, Text
+from consent_registry.domain.catalogue import Agreement, Catalogue, Category, Flow, Partner, Purpose
 from consent_registry.domain.errors import NotFound
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.instants import AnsweredInstant, format_instant
@@ -90,23 +90,6 @@ class AgreementView(msgspec.Struct, frozen=True):
     valid_from: AnsweredInstant | None
     valid_until: AnsweredInstant | None
     flows: list[FlowView]
-
-
-class LanguageView(msgspec.Struct, frozen=True):
-    """A text in one language: the SHA-256 of its exact bytes, and the URL from which they can be read."""
-
-    language: str
-    sha256: str
-    status: str
-    url: str
-
-
-class TextView(msgspec.Struct, frozen=True):
-    """A published consent text."""
-
-    id: str
-    version: str
-    languages: list[LanguageView]
 
 
 class CallerView(msgspec.Struct, frozen=True):
@@ -255,21 +238,3 @@ def _flow(catalogue: Catalogue, flow: Flow) -> FlowView:
         flow.norm,
         flow.entrusted,
     )
-
-
-def texts(catalogue: Catalogue, _: datetime) -> dict[str, TextView]:
-    """The network's texts by id."""
-    return {text_id: _text(text) for text_id, text in catalogue.texts.items()}
-
-
-def _text(text: Text) -> TextView:
-    languages = [
-        LanguageView(
-            language.language,
-            language.sha256,
-            "void" if language.void else "stale" if language.stale else "published",
-            f"/api/v1/texts/{text.text_id}/{language.language}",
-        )
-        for language in text.languages.values()
-    ]
-    return TextView(text.text_id, text.version, languages)

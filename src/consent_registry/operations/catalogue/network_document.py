@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from consent_registry.domain.catalogue import Aliases
 from consent_registry.domain.flags import CategoryFlags, Policies, PurposeFlags
 from consent_registry.domain.identifiers import SLUG_PATTERN
+from consent_registry.domain.law.codes import Informs
 
 DeclaredSlug = Annotated[
     str, Meta(pattern=SLUG_PATTERN, extra={"rule": "must be 1 to 63 lower-case letters, digits and hyphens"})
@@ -26,6 +28,9 @@ LanguageTag = Annotated[
 ]
 Day = Annotated[
     str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", extra={"rule": "must be a day, like 2026-01-31"})
+]
+DeclaredSha256 = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", extra={"rule": "must have 64 hexadecimal digits in lower case"})
 ]
 DeclaredSlugs = Annotated[tuple[DeclaredSlug, ...], Meta(min_length=1, max_length=200)]
 
@@ -117,13 +122,31 @@ class DeclaredAgreement(DocumentPart, frozen=True):
     flows: Annotated[tuple[DeclaredFlow, ...], Meta(max_length=4000)]
 
 
+class DeclaredCover(DocumentPart, frozen=True):
+    """A flow about which a text asks: sender, recipient, purpose and categories."""
+
+    sender: DeclaredSlug
+    recipient: DeclaredSlug
+    purpose: DeclaredSlug
+    categories: DeclaredSlugs
+
+
 class DeclaredText(DocumentPart, frozen=True):
     """A version of the consent text. `languages`: by language the path of the exact bytes shown to clients. German is
-    required.
+    required. `covers`: the flows about which it asks; no consent goes beyond them. `informs`: the codes of what it
+    tells the client. `aliases`: by language what it calls purposes and categories, where that is not their catalogue
+    name. It is used on German days from `in_use_since` (by default the day of the setup; an earlier one needs
+    `form_sha256`, the hash of the form that was used) to `in_use_until`.
     """
 
     version: Label
     languages: Annotated[dict[LanguageTag, RelativePath], Meta(min_length=1, max_length=50)]
+    covers: Annotated[tuple[DeclaredCover, ...], Meta(min_length=1, max_length=1000)]
+    informs: Annotated[tuple[Informs, ...], Meta(max_length=50)] = ()
+    aliases: Annotated[dict[LanguageTag, Aliases], Meta(max_length=50)] = {}
+    in_use_since: Day | None = None
+    in_use_until: Day | None = None
+    form_sha256: DeclaredSha256 | None = None
 
 
 class NetworkDocument(DocumentPart, frozen=True):

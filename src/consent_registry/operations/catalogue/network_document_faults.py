@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from consent_registry.domain.catalogue import REFERENCE_LANGUAGE
 from consent_registry.domain.errors import Fault, Malformed, quoted
 from consent_registry.domain.json_bodies import decode
 from consent_registry.operations.catalogue.network_document import (
@@ -20,7 +21,7 @@ from consent_registry.operations.catalogue.network_document import (
     DeclaredText,
     NetworkDocument,
 )
-from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
+from consent_registry.operations.catalogue.text_entries import KnownSlugs, entry_faults, read_cover
 
 LARGEST_TEXT = 1_000_000
 _UNUSABLE = "The network's document cannot be used."
@@ -41,6 +42,7 @@ def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, DeclaredCatalo
     if catalogue is not None:
         faults += [_within(document.catalogue, fault) for fault in _catalogue_faults(catalogue)]
         faults += _flow_faults(document, catalogue)
+        faults += _cover_faults(document, catalogue)
     if faults or catalogue is None:
         raise Malformed(_UNUSABLE, faults=faults)
     return document, catalogue
@@ -80,19 +82,23 @@ def _document_faults(document: NetworkDocument, folder: Path) -> Iterator[Fault]
         yield from _validity(agreement, f"/agreements/{number}")
     for number, text in enumerate(document.texts):
         yield from _text_faults(text, folder, f"/texts/{number}/languages")
+        yield from _days(text, ("in_use_since", "in_use_until"), f"/texts/{number}")
 
 
 def _validity(agreement: DeclaredAgreement, pointer: str) -> Iterator[Fault]:
-    days = {}
-    for member in ("valid_from", "valid_until"):
+    wrong = list(_days(agreement, ("valid_from", "valid_until"), pointer))
+    yield from wrong
+    begin, end = agreement.valid_from, agreement.valid_until
+    if not wrong and begin is not None and end is not None and not begin < end:
+        yield Fault(f"{pointer}/valid_until", "must be after valid_from")
+
+
+def _days(part: DeclaredAgreement | DeclaredText, members: Iterable[str], pointer: str) -> Iterator[Fault]:
+    for member in members:
         try:
-            day = getattr(agreement, member)
-            days[member] = None if day is None else date.fromisoformat(day)
+            date.fromisoformat(getattr(part, member) or "2026-01-01")
         except ValueError:
             yield Fault(f"{pointer}/{member}", "there is no such day")
-    begin, end = days.get("valid_from"), days.get("valid_until")
-    if begin is not None and end is not None and not begin < end:
-        yield Fault(f"{pointer}/valid_until", "must be after valid_from")
 
 
 def _text_faults(text: DeclaredText, folder: Path, pointer: str) -> Iterator[Fault]:
@@ -135,6 +141,18 @@ def _flow_faults(document: NetworkDocument, catalogue: DeclaredCatalogue) -> Ite
                 yield Fault(f"{pointer}/purpose", f"{quoted(flow.purpose)} is no purpose of the catalogue")
             yield from _unknown(flow.categories, categories, f"{pointer}/categories", "data category")
             yield from _shape(flow, pointer)
+
+
+def _cover_faults(document: NetworkDocument, catalogue: DeclaredCatalogue) -> Iterator[Fault]:
+    known = KnownSlugs(
+        {partner.slug for partner in document.partners},
+        {purpose.slug for purpose in catalogue.purposes},
+        {category.slug for category in catalogue.data_categories},
+    )
+    for number, text in enumerate(document.texts):
+        covers = [read_cover(cover) for cover in text.covers]
+        for fault in entry_faults(covers, text.informs, text.aliases, known):
+            yield msgspec.structs.replace(fault, pointer=f"/texts/{number}{fault.pointer}")
 
 
 def _shape(flow: DeclaredFlow, pointer: str) -> Iterator[Fault]:

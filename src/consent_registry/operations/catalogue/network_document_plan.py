@@ -1,13 +1,15 @@
 """Turning a network's document into the plan by which the network is set up."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
+from consent_registry.domain.law.publishing import ProposedText
 from consent_registry.operations.catalogue import network_document
 from consent_registry.operations.catalogue.network_document import read_text
 from consent_registry.operations.catalogue.network_document_faults import read_whole
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
+from consent_registry.operations.catalogue.text_entries import read_cover
 
 
 def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstration: bool) -> NetworkPlan:
@@ -41,10 +43,7 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
         categories=categories,
         purposes=purposes,
         agreements=[_agreement(agreement, numbers, purpose_ids, category_ids) for agreement in document.agreements],
-        texts={
-            text.version: {language: read_text(path, folder) for language, path in text.languages.items()}
-            for text in document.texts
-        },
+        texts=[_text(text, folder) for text in document.texts],
         demonstration=demonstration,
     )
 
@@ -70,6 +69,19 @@ def read_catalogue_parts(shared: network_document.DeclaredCatalogue) -> tuple[li
         for at, purpose in enumerate(shared.purposes, start=1)
     ]
     return categories, purposes
+
+
+def _text(text: network_document.DeclaredText, folder: Path) -> ProposedText:
+    return ProposedText(
+        version=text.version,
+        languages={language: read_text(path, folder) for language, path in text.languages.items()},
+        covers=tuple(map(read_cover, text.covers)),
+        informs=text.informs,
+        aliases=text.aliases,
+        in_use_since=None if text.in_use_since is None else date.fromisoformat(text.in_use_since),
+        in_use_until=None if text.in_use_until is None else date.fromisoformat(text.in_use_until),
+        form_sha256=text.form_sha256,
+    )
 
 
 def _agreement(

@@ -1,7 +1,7 @@
 """The first event of a network. It holds the whole catalogue, so that the tables can be compared with it later."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import TypeVar
 
 import msgspec
@@ -19,17 +19,17 @@ from consent_registry.domain.events.catalogue import (
     LoggedVersion,
 )
 from consent_registry.domain.instants import format_instant
+from consent_registry.operations.catalogue.logged_texts import logged_languages, logged_members
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
-from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
 
 T = TypeVar("T", LoggedPartner, LoggedCategory, LoggedPurpose)
 
 
 def setup_event(
-    event_id: str, plan: NetworkPlan, agreement_ids: Mapping[str, str], text_ids: Mapping[str, str]
+    event_id: str, plan: NetworkPlan, agreement_ids: Mapping[str, str], text_ids: Mapping[str, str], today: date
 ) -> CatalogueEvent:
     """The event that records a network's setup with its whole catalogue. `agreement_ids` and `text_ids` give ids by
-    version.
+    version; `today` is the day in Germany.
     """
     about = plan.network
     categories = {category.category_id: category.slug for category in plan.categories}
@@ -53,11 +53,14 @@ def setup_event(
         ],
         agreements=[_agreement(agreement, agreement_ids[agreement.version]) for agreement in plan.agreements],
         flows=list(_flows(plan, agreement_ids, categories)),
-        texts=[LoggedVersion(version=version, id=text_ids[version]) for version in plan.texts],
+        texts=[
+            LoggedVersion(version=text.version, id=text_ids[text.version], **logged_members(text, today))
+            for text in plan.texts
+        ],
         text_languages=[
-            language
-            for version, languages in plan.texts.items()
-            for language in _languages(text_ids[version], languages)
+            LoggedTextLanguage(text=text_ids[text.version], **language)
+            for text in plan.texts
+            for language in logged_languages(text)
         ],
     )
 
@@ -95,15 +98,6 @@ def _flows(plan: NetworkPlan, agreement_ids: Mapping[str, str], categories: Mapp
                 norm=flow.norm,
                 entrusted=flow.entrusted or UNSET,
             )
-
-
-def _languages(text_id: str, languages: Mapping[str, bytes]) -> list[LoggedTextLanguage]:
-    """Each language of a text with the hash of its bytes and the hash of the German bytes that it translates."""
-    digests = {language: hashlib.sha256(content).hexdigest() for language, content in languages.items()}
-    return [
-        LoggedTextLanguage(text=text_id, language=language, sha256=digest, translation_of=digests[REFERENCE_LANGUAGE])
-        for language, digest in digests.items()
-    ]
 
 
 def _named(numbers: Iterable[int], slugs: Mapping[int, str]) -> list[str]:

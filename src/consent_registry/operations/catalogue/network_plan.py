@@ -1,7 +1,7 @@
 """The plan of a new network: what it begins with, and the rules it must keep."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -9,6 +9,7 @@ from consent_registry.domain.catalogue import Category, Flow, Network, Partner, 
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.flags import ATTENDANCE, NOT_A_PURPOSE, Policies
 from consent_registry.domain.identifiers import origin_fault
+from consent_registry.domain.law.publishing import ProposedText, TextSurroundings, publication_refusals
 from consent_registry.domain.law.rules.all_rules import network_refusal
 
 # Words that are used in place of a partner's slug: for a bundle of all events, and for the network's administration.
@@ -27,8 +28,8 @@ class AgreementPlan(msgspec.Struct, frozen=True):
 class NetworkPlan(msgspec.Struct, frozen=True):
     """All that a new network begins with.
 
-    `texts`: by version and language the exact bytes, with German in each version. `text_ids`: by version the id of a
-    text; a version without one gets a new id.
+    `texts`: each with the exact bytes by language, German among them. `text_ids`: by version the id of a text; a
+    version without one gets a new id.
     """
 
     network: Network
@@ -37,7 +38,7 @@ class NetworkPlan(msgspec.Struct, frozen=True):
     categories: Sequence[Category]
     purposes: Sequence[Purpose]
     agreements: Sequence[AgreementPlan]
-    texts: Mapping[str, Mapping[str, bytes]]
+    texts: Sequence[ProposedText]
     demonstration: bool = False
     text_ids: Mapping[str, str] = {}
 
@@ -64,6 +65,16 @@ def plan_faults(plan: NetworkPlan) -> Iterator[Fault]:
                     if slug not in ATTENDANCE:
                         detail = f"{slug!r} is more than attendance, and the sender advises for this purpose."
                         yield network_refusal(pointer, detail, "attendance_only")
+
+
+def text_faults(plan: NetworkPlan, published_on: date) -> Iterator[Fault]:
+    """The faults of the plan's texts, if they are published on this German day."""
+    flows = [flow for agreement in plan.agreements for flow in agreement.flows]
+    around = TextSurroundings.of(plan.partners, plan.purposes, plan.categories, flows)
+    for number, text in enumerate(plan.texts):
+        pointers = {language: f"/languages/{language}" for language in text.languages}
+        for fault in publication_refusals(text, around, pointers, published_on):
+            yield msgspec.structs.replace(fault, pointer=f"/texts/{number}{fault.pointer}")
 
 
 def _names(plan: NetworkPlan) -> Iterator[Fault]:

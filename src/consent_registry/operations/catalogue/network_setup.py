@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from consent_registry.domain.berlin import day_in_berlin
 from consent_registry.domain.catalogue import Network, Partner
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Fault, Refused
@@ -12,7 +13,7 @@ from consent_registry.domain.flags import PolicyVersion
 from consent_registry.domain.law.rules.all_rules import network_refusal, refusal
 from consent_registry.operations.access.tokens import ADMINISTRATION_SCOPES, HOLDER_SCOPES, Holder, secret_mac
 from consent_registry.operations.catalogue.network_event import setup_event
-from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults
+from consent_registry.operations.catalogue.network_plan import NetworkPlan, plan_faults, text_faults
 from consent_registry.operations.runtime.commands import administering, new_id
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.storage.access.credentials import add_credential
@@ -32,6 +33,9 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
         raise Refused("This network's document breaks a rule.", faults=(taken,))
     async with administering(runtime, plan.network, exclusive=True) as command:
         connection, now = command.connection, await command.now()
+        today = day_in_berlin(now)
+        if faults := list(text_faults(plan, today)):
+            raise Refused("This network's document breaks a rule.", faults=tuple(faults))
         await add_network(connection, plan.network, demonstration=plan.demonstration, at=now)
         await add_policies(connection, network_id, PolicyVersion(1, plan.policies, None, now))
         await network_setup.add_partners(connection, network_id, plan.partners, now)
@@ -44,11 +48,12 @@ async def establish_network(runtime: Runtime, plan: NetworkPlan) -> None:
             await network_setup.add_agreement(
                 connection, network_id, agreement_id, agreement.version, validity, agreement.flows, now
             )
-        text_ids = {version: plan.text_ids.get(version) or new_id(now) for version in plan.texts}
-        for version, languages in plan.texts.items():
-            await network_setup.add_text(connection, network_id, text_ids[version], version, languages, now)
+        text_ids = {text.version: plan.text_ids.get(text.version) or new_id(now) for text in plan.texts}
+        for text in plan.texts:
+            since = text.in_use_since or today
+            await network_setup.add_text(connection, network_id, text_ids[text.version], text, since, now)
         await add_version(connection, network_id, now)
-        await command.append(setup_event(new_id(now), plan, agreement_ids, text_ids))
+        await command.append(setup_event(new_id(now), plan, agreement_ids, text_ids, today))
 
 
 async def issue_credential(

@@ -8,24 +8,31 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from consent_registry.domain.berlin import day_in_berlin
+from consent_registry.domain.catalogue import REFERENCE_LANGUAGE, Aliases, Catalogue
 from consent_registry.domain.errors import Conflict, Fault, Malformed, NotFound, Refused
 from consent_registry.domain.events.catalogue import LoggedLanguage
 from consent_registry.domain.events.texts import StaleTranslationEvent, TextEvent
 from consent_registry.domain.instants import AnsweredInstant, format_instant
+from consent_registry.domain.law.codes import Informs
+from consent_registry.domain.law.publishing import ProposedText, TextSurroundings, publication_refusals
 from consent_registry.domain.law.rules.all_rules import network_refusal
-from consent_registry.operations.catalogue.catalogue import TextView, texts
+from consent_registry.operations.catalogue.logged_texts import logged_languages, logged_members
+from consent_registry.operations.catalogue.text_entries import KnownSlugs, entry_faults, read_cover
+from consent_registry.operations.catalogue.text_views import TextView, texts
 from consent_registry.operations.runtime.actors import Actor
 from consent_registry.operations.runtime.commands import Command, new_id, run_command
 from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.idempotency import CommandResult, IdempotencyKey, StoredShape, WorkResult
-from consent_registry.operations.runtime.wire_members import Language, LogEntry, Sha256
+from consent_registry.operations.runtime.wire_members import GermanDay, Language, LogEntry, Sha256, Slug, day_at
 from consent_registry.storage.catalogue import texts as storage
-from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE, add_version
+from consent_registry.storage.catalogue.catalogue import add_version
 from consent_registry.storage.catalogue.network_setup import add_text
 
 
@@ -40,6 +47,15 @@ class LanguageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     translation_of: Sha256 | UnsetType = UNSET
 
 
+class CoverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A flow about which the text asks. No consent on the text goes beyond its flows."""
+
+    sender: Slug
+    recipient: Slug
+    purpose: Slug
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)]
+
+
 class PublicationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new version of the text: the German text and any number of translations."""
 
@@ -52,6 +68,12 @@ class PublicationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         ),
     ]
     languages: Annotated[list[LanguageRequest], Meta(min_length=1, max_length=100)]
+    covers: Annotated[list[CoverRequest], Meta(min_length=1, max_length=1000)]
+    informs: Annotated[list[Informs], Meta(max_length=50)] = []
+    aliases: Annotated[dict[Language, Aliases], Meta(max_length=100)] = {}
+    in_use_since: GermanDay | None = None
+    in_use_until: GermanDay | None = None
+    form_sha256: Sha256 | None = None
 
 
 class PublishedText(msgspec.Struct, frozen=True):
@@ -87,24 +109,24 @@ async def publish_text(
 ) -> CommandResult[PublishedText]:
     """Publish a version of the text. Its bytes never change.
 
-    Raises Malformed; Refused without a German text or for a translation of other German bytes; Conflict for a version
-    that exists.
+    Raises Malformed; Refused without a German text, for a translation of other German bytes, and for a text that does
+    not show what it must; Conflict for a version that exists.
     """
-    contents = _contents(request)
+    text = _proposed(request)
 
     async def work(command: Command) -> WorkResult[PublishedText]:
-        if any(text.version == request.version for text in command.catalogue.texts.values()):
+        if any(known.version == text.version for known in command.catalogue.texts.values()):
             raise Conflict("There is a text of this version; a new wording is a new version.")
         now = await command.now()
+        today = day_in_berlin(now)
+        _require_publishable(command.catalogue, request, text, today)
         text_id = new_id(now)
-        await add_text(command.connection, command.network.network_id, text_id, request.version, contents, now)
-        await add_version(command.connection, command.network.network_id, now)
-        german = hashlib.sha256(contents[REFERENCE_LANGUAGE]).hexdigest()
-        languages = [
-            LoggedLanguage(language=language, sha256=hashlib.sha256(content).hexdigest(), translation_of=german)
-            for language, content in contents.items()
-        ]
-        event = TextEvent(id=new_id(now), text=text_id, version=request.version, languages=languages)
+        network_id = command.network.network_id
+        await add_text(command.connection, network_id, text_id, text, text.in_use_since or today, now)
+        await add_version(command.connection, network_id, now)
+        languages = [LoggedLanguage(**language) for language in logged_languages(text)]
+        members = logged_members(text, today)
+        event = TextEvent(id=new_id(now), text=text_id, version=text.version, languages=languages, **members)
         place = (await command.append(event))[0]
         command.catalogue = await command.runtime.reload(command.connection, command.network)
         answer = PublishedText(texts(command.catalogue, now)[text_id], format_instant(now), LogEntry.of(place))
@@ -113,19 +135,52 @@ async def publish_text(
     return await run_command(runtime, actor, work, idempotency_key=idempotency_key, shape=TEXT, exclusive=True)
 
 
-def _contents(request: PublicationRequest) -> Mapping[str, bytes]:
-    """The exact bytes by language. Raises Malformed or Refused with every fault."""
+def _require_publishable(catalogue: Catalogue, request: PublicationRequest, text: ProposedText, today: date) -> None:
+    """Raise Malformed with every entry that the network does not have, or Refused with all that the text must show."""
+    known = KnownSlugs(catalogue.partners, catalogue.purposes, catalogue.categories)
+    if malformed := tuple(entry_faults(text.covers, text.informs, text.aliases, known)):
+        raise Malformed(faults=malformed)
+    in_force = [flow for parallel in catalogue.flows.values() for flow in parallel if not flow.agreement.ended]
+    around = TextSurroundings.of(
+        catalogue.partners.values(), catalogue.purposes.values(), catalogue.categories.values(), in_force
+    )
+    pointers = {language.language: f"/languages/{number}" for number, language in enumerate(request.languages)}
+    if faults := tuple(publication_refusals(text, around, pointers, today)):
+        raise Refused(faults=faults)
+
+
+def _proposed(request: PublicationRequest) -> ProposedText:
+    """The text that a request would publish. Raises Malformed or Refused with every fault."""
     malformed: list[Fault] = []
+    days = [
+        day_at(day, f"/{member}", malformed)
+        for member, day in (("in_use_since", request.in_use_since), ("in_use_until", request.in_use_until))
+    ]
+    contents = _contents(request, malformed)
+    if malformed:
+        raise Malformed(faults=tuple(malformed))
+    if faults := tuple(_refusals(request, contents)):
+        raise Refused(faults=faults)
+    return ProposedText(
+        version=request.version,
+        languages=contents,
+        covers=tuple(map(read_cover, request.covers)),
+        informs=tuple(request.informs),
+        aliases=request.aliases,
+        in_use_since=days[0],
+        in_use_until=days[1],
+        form_sha256=request.form_sha256,
+    )
+
+
+def _contents(request: PublicationRequest, malformed: list[Fault]) -> Mapping[str, bytes]:
+    """The exact bytes by language. Faults are added to `malformed`."""
     contents: dict[str, bytes] = {}
     for number, language in enumerate(request.languages):
         pointer = f"/languages/{number}"
         if language.language in contents:
             malformed.append(Fault(f"{pointer}/language", "must not be named twice"))
         contents[language.language] = _content(language, pointer, malformed)
-    if malformed:
-        raise Malformed(faults=tuple(malformed))
-    if faults := tuple(_refusals(request, contents)):
-        raise Refused(faults=faults)
     return contents
 
 

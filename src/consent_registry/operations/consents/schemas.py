@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from consent_registry.domain.grants import Precision
-from consent_registry.domain.law.proposed import InformationItem
+from consent_registry.domain.law.codes import InformationItem
 from consent_registry.domain.withdrawals import Channel
 from consent_registry.operations.runtime.wire_members import (
     Instant,

@@ -1,7 +1,7 @@
 """Members that the bodies of several calls share: their format, and the fault a caller gets for another format."""
 
 import base64
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -68,6 +68,17 @@ MediaType = Annotated[
 ]
 
 
+GermanDay = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)",
+        examples=["2026-01-31"],
+        extra_json_schema={"format": "date"},
+        extra={"rule": "must be a day in Germany, like 2026-01-31"},
+    ),
+]
+
+
 class LogEntry(msgspec.Struct, frozen=True):
     """The record's entry in the log: the log's origin, the zero-based index, and the 33 bytes of the leaf in base64."""
 
@@ -89,4 +100,15 @@ def instant_at(text: str | None, pointer: str, faults: list[Fault]) -> datetime 
         return parse_instant(text)
     except NotAnInstant as error:
         faults.append(Fault(pointer, str(error)))
+        return None
+
+
+def day_at(text: str | None, pointer: str, faults: list[Fault]) -> date | None:
+    """The day in this text, or None without one; a day that does not exist is added to `faults`."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        faults.append(Fault(pointer, "there is no such day"))
         return None

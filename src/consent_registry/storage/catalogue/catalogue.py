@@ -12,9 +12,12 @@ import asyncpg
 import msgspec
 
 from consent_registry.domain.catalogue import (
+    REFERENCE_LANGUAGE,
     Agreement,
+    Aliases,
     Catalogue,
     Category,
+    Cover,
     CredentialFacts,
     Flow,
     FlowKey,
@@ -29,8 +32,6 @@ from consent_registry.storage.catalogue.approvals import list_approvals
 from consent_registry.storage.catalogue.policies import load_policies
 from consent_registry.storage.database.database import Connection
 from consent_registry.storage.database.locks import LOCK_CATALOGUE
-
-REFERENCE_LANGUAGE = "de"
 
 
 async def lock_catalogue(connection: Connection, network_id: int, *, exclusive: bool = False) -> None:
@@ -184,7 +185,8 @@ async def _flows(
 async def _texts(connection: Connection, network_id: int) -> list[Text]:
     rows: Sequence[asyncpg.Record] = await connection.fetch(
         """
-        select t.text_id, t.version, l.language, l.sha256,
+        select t.text_id, t.version, t.asked_flows::text, t.informs, t.in_use_since, t.in_use_until, t.form_sha256,
+            t.recorded_at, l.language, l.sha256, l.aliases::text,
             l.translation_of <> g.sha256 or exists (
                 select from registry.stale_translations s
                 where s.network_id = l.network_id and s.text_id = l.text_id and s.language = l.language
@@ -204,12 +206,27 @@ async def _texts(connection: Connection, network_id: int) -> list[Text]:
         network_id,
         REFERENCE_LANGUAGE,
     )
-    texts: dict[str, Text] = {}
+    languages: defaultdict[str, dict[str, TextLanguage]] = defaultdict(dict)
     for row in rows:
-        text = texts.setdefault(str(row["text_id"]), Text(str(row["text_id"]), row["version"], {}))
-        language = TextLanguage(row["language"], row["sha256"].hex(), row["stale"], row["void"])
-        texts[text.text_id] = Text(text.text_id, text.version, {**text.languages, language.language: language})
-    return list(texts.values())
+        aliases = msgspec.json.decode(row["aliases"], type=Aliases)
+        language = TextLanguage(row["language"], row["sha256"].hex(), row["stale"], row["void"], aliases)
+        languages[str(row["text_id"])][language.language] = language
+    first = {str(row["text_id"]): row for row in reversed(rows)}
+    return [_text(first[text_id], of_text) for text_id, of_text in languages.items()]
+
+
+def _text(row: asyncpg.Record, languages: dict[str, TextLanguage]) -> Text:
+    return Text(
+        text_id=str(row["text_id"]),
+        version=row["version"],
+        languages=languages,
+        covers=msgspec.json.decode(row["asked_flows"], type=tuple[Cover, ...]),
+        informs=frozenset(row["informs"]),
+        in_use_since=row["in_use_since"],
+        in_use_until=row["in_use_until"],
+        form_sha256=None if row["form_sha256"] is None else row["form_sha256"].hex(),
+        published_at=row["recorded_at"],
+    )
 
 
 async def _credentials(connection: Connection, network_id: int) -> dict[str, CredentialFacts]:

@@ -1,12 +1,12 @@
 """Statements that set up a network's catalogue: partners, categories, purposes, agreements and texts."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 import msgspec
 
-from consent_registry.domain.catalogue import Category, Flow, Partner, Purpose
-from consent_registry.storage.catalogue.catalogue import REFERENCE_LANGUAGE
+from consent_registry.domain.catalogue import REFERENCE_LANGUAGE, Category, Flow, Partner, Purpose
+from consent_registry.domain.law.publishing import ProposedText, aliases_in
 from consent_registry.storage.database.database import Connection
 
 
@@ -122,23 +122,40 @@ async def add_agreement(
 
 
 async def add_text(
-    connection: Connection, network_id: int, text_id: str, version: str, languages: Mapping[str, bytes], at: datetime
+    connection: Connection, network_id: int, text_id: str, text: ProposedText, in_use_since: date, at: datetime
 ) -> None:
     """Publish a text: the exact bytes in each language. Each translation names the SHA-256 of its German original."""
     await connection.execute(
-        "insert into registry.texts (network_id, text_id, version, recorded_at) values ($1, $2, $3, $4)",
+        """
+        insert into registry.texts
+            (network_id, text_id, version, asked_flows, informs, in_use_since, in_use_until, form_sha256,
+             recorded_at)
+        values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9)
+        """,
         network_id,
         text_id,
-        version,
+        text.version,
+        msgspec.json.encode(text.covers).decode(),
+        list(text.informs),
+        in_use_since,
+        text.in_use_until,
+        None if text.form_sha256 is None else bytes.fromhex(text.form_sha256),
         at,
     )
     await connection.executemany(
         """
-        insert into registry.text_languages (network_id, text_id, language, content, sha256, translation_of)
-        values ($1, $2, $3, $4, sha256($4), sha256($5))
+        insert into registry.text_languages (network_id, text_id, language, content, sha256, translation_of, aliases)
+        values ($1, $2, $3, $4, sha256($4), sha256($5), $6::jsonb)
         """,
         [
-            (network_id, text_id, language, content, languages[REFERENCE_LANGUAGE])
-            for language, content in languages.items()
+            (
+                network_id,
+                text_id,
+                language,
+                content,
+                text.languages[REFERENCE_LANGUAGE],
+                msgspec.json.encode(aliases_in(text, language)).decode(),
+            )
+            for language, content in text.languages.items()
         ],
     )

@@ -45,9 +45,9 @@ class CatalogueSlugs(msgspec.Struct, frozen=True):
             return _named(self.partners, value)
         if name in _PURPOSE:
             return _named(self.purposes, value)
-        if name in {"sha256", "content", "translation_of", "evidence_sha256"}:
+        if name in {"sha256", "content", "translation_of", "evidence_sha256", "form_sha256"}:
             return None if value is None else value.hex()
-        if name in {"policies", "flags"}:
+        if name in {"policies", "flags", "asked_flows", "aliases"}:
             return None if value is None else msgspec.json.decode(value)
         if isinstance(value, list):
             slugs = {"partner_ids": self.partners, "category_ids": self.categories}.get(name)

@@ -28,9 +28,14 @@ STATEMENTS: Mapping[str, str] = {
     "flows": "select * from registry.flows where network_id = $1",
     "credentials": "select * from registry.credential_holders($1)",
     "credential_revocations": "select * from registry.credential_revocations where network_id = $1",
-    "texts": "select text_id, version, recorded_at from registry.texts where network_id = $1",
+    "texts": """
+        select text_id, version, asked_flows::text, informs, in_use_since::text, in_use_until::text, form_sha256,
+            recorded_at
+        from registry.texts where network_id = $1
+        """,
     "text_languages": """
-        select l.text_id, l.language, l.sha256, pg_catalog.sha256(l.content) as content, l.translation_of, t.version
+        select l.text_id, l.language, l.sha256, pg_catalog.sha256(l.content) as content, l.translation_of,
+            l.aliases::text, t.version
         from registry.text_languages l left join registry.texts t on t.network_id = $1 and t.text_id = l.text_id
         where l.network_id = $1
         """,

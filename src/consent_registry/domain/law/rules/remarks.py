@@ -4,14 +4,23 @@ from consent_registry.domain.law.rules.rule import Rule
 
 REMARKS = (
     Rule(
-        code="benefits_notice_unstated",
-        regime_of="fixed",
-        norms=("§ 67b Abs. 2 Satz 3 SGB X",),
-        asks_en="A Jobcenter takes part, and it is not on record whether the client was told what refusing means.",
-        asks_de="Ein Jobcenter ist beteiligt, und es steht nicht fest, ob gesagt wurde, was eine Verweigerung "
-        "bedeutet.",
-        cure_en="Tell the client, and record it with the next consent.",
-        cure_de="Holen Sie es nach und halten Sie es bei der nächsten Einwilligung fest.",
+        code="text_out_of_use",
+        regime_of="recorder",
+        norms=("Art. 7 Abs. 1 DSGVO",),
+        asks_en="The text was no longer in use on the day of the consent; its form had been left over.",
+        asks_de="Der Text war an diesem Tag nicht mehr in Gebrauch; es war ein übrig gebliebenes Formular.",
+        cure_en="Use up no more of the old forms; 90 days after the text's last day they are refused.",
+        cure_de="Brauchen Sie die alten Formulare nicht weiter auf; nach 90 Tagen werden sie abgelehnt.",
+        dpo_confirms=True,
+    ),
+    Rule(
+        code="text_published_later",
+        regime_of="recorder",
+        norms=("Art. 7 Abs. 1 DSGVO",),
+        asks_en="The consent is older than the publication of its text: the form of that day counts.",
+        asks_de="Die Einwilligung ist älter als die Veröffentlichung des Textes; es gilt das Formular von damals.",
+        cure_en="Compare the form that was used with the text, by its hash.",
+        cure_de="Vergleichen Sie das damalige Formular mit dem Text, anhand der Prüfsumme.",
         dpo_confirms=True,
     ),
     Rule(
