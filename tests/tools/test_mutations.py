@@ -12,7 +12,7 @@ from tools.mutations.trial import SOURCE
 
 ROOT = Path(__file__).parents[2]
 # Of thousands: at least one of each module, as many as a minute or two allow. `make mutants` tries all.
-SHARE = 75
+SHARE = 100
 MODULE = '''
 def may(age: int, known: bool = False) -> bool:
     """Whether one may."""

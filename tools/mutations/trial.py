@@ -24,6 +24,16 @@ SOURCE = ROOT / "src" / "consent_registry"
 PURE = ("domain", "tlog")
 # For modules without a test file of the same name: the test file that finds most of their mistakes. It runs first.
 FOUND_BY = {
+    "domain.law.citations": "rules",
+    "domain.law.dated": "norms",
+    "domain.law.form_rows": "form",
+    **{
+        f"domain.law.rules.{name}": "rules"
+        for name in (
+            *("acts", "all_rules", "elsewhere", "findings", "findings_to_come"),
+            *("flows", "givers", "remarks", "rule", "texts"),
+        )
+    },
     "tlog.checkpoint": "note",
     "tlog.event_bundle": "verify_events",
     "tlog.frontier": "tile",

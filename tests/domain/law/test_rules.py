@@ -1,6 +1,8 @@
 """Each rule cites the norm of the table, under the regimes of those whose law it is; written by hand here."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +120,22 @@ def test_every_rule_says_what_it_asks_for_and_what_to_do(rule: Rule) -> None:
         assert said.endswith("."), said
     assert (rule.regime_of in {"row", "network"}) == (rule.norms == ())
     assert rule.regime_of == "fixed" or set(rule.norms) <= set(EQUIVALENTS)
+
+
+def test_the_page_says_who_confirms_what_is_in_use_and_where() -> None:
+    """Each row of docs/rules.md: the place beside the code, whether a DPO confirms it, and the section of the rest."""
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    for title, rules in (("Remarks", REMARKS), ("Findings", FINDINGS), ("What is refused", RULES)):
+        rows = dict(re.findall(r"^\| `(\w+)`(.*)$", _sections(page, title), flags=re.MULTILINE))
+        assert set(rows) == {rule.code for rule in rules.values() if rule.in_use}
+        for code, row in rows.items():
+            assert row.endswith(f" | {'yes' if rules[code].dpo_confirms else 'no'} |"), code
+            assert row.startswith(f"<br>{rules[code].where} |" if rules[code].where else " | "), code
+
+
+def _sections(page: str, title: str) -> str:
+    """The sections whose heading begins with these words."""
+    return "".join(part for part in page.split("\n## ") if part.startswith(title))
 
 
 def test_whose_law_is_cited() -> None:
