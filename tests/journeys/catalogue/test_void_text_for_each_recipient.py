@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from tests.support.flag_scene import body_of, grant, permitted
-from tests.support.installation import Installation, Registry, serving
+from tests.support.installation import Installation, Registry, fresh
 from tests.support.log_check import check_log
 from tests.support.office import office, told
 
@@ -24,7 +24,7 @@ FLOWS = [
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def paderborn(installation: Installation) -> AsyncIterator[Registry]:
     """Run the application on a database of its own, because the network's only text is void afterwards."""
-    async with installation.copy() as database, serving(installation, database) as registry:
+    async with fresh(installation) as registry:
         yield registry
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.installation import Installation, Registry, serving
+from tests.support.installation import Installation, Registry, fresh, serving
 from tests.support.log_check import check_connection, check_log, reading_again
 from tests.support.office import office
 
@@ -47,7 +47,7 @@ async def test_no_story_can_forget_it(request: pytest.FixtureRequest, installati
         with pytest.raises(AssertionError):
             async with reading_again(), serving(installation, database) as own:
                 await _widened(own)
-    async with installation.copy() as database, serving(installation, database) as shared:
+    async with fresh(installation) as shared:
         with pytest.raises(AssertionError):
             async with reading_again():
                 await _widened(shared)

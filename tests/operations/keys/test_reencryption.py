@@ -24,7 +24,7 @@ from consent_registry.storage.keys import key_uses
 from consent_registry.storage.keys import reencryption as storage
 from consent_registry.storage.keys.associated_data import associated_data_of_text
 from consent_registry.storage.keys.keyring import Keys, load_keys
-from tests.support.installation import ISSUER, Installation, Registry, serving
+from tests.support.installation import ISSUER, Installation, Registry, fresh
 from tests.support.office import Office, office
 from tests.support.small_network import NUMBER, consent_body
 
@@ -89,8 +89,8 @@ async def rotated(installation: Installation, tmp_path: Path) -> AsyncIterator[R
     folder = shutil.copytree(installation.keys, tmp_path / "keys")
     folder.chmod(0o700)
     # The process is served from the installation's own folder, whose keys do not change; the test sets its keys.
-    async with installation.copy() as database, serving(installation, database) as registry:
-        pool = await open_pool(installation.dsn(database, "migrator"), 2)
+    async with fresh(installation) as registry:
+        pool = await open_pool(installation.dsn(registry.database, "migrator"), 2)
         yield Rotated(registry, folder, Runtime(pool, load_keys(folder), ISSUER))
         await pool.close()
 

@@ -21,7 +21,7 @@ from consent_registry.operations.runtime.context import Runtime
 from consent_registry.operations.runtime.steps import ReadingLimits
 from tests.support.dpo_searches import SEARCH, Record, expected, records, search, search_all
 from tests.support.erasing import erasing, hold, north, small
-from tests.support.installation import Installation, Registry, serving
+from tests.support.installation import Installation, Registry, fresh, serving
 from tests.support.office import office
 from tests.support.small_network import question
 from tests.support.table_check_runs import found, replayed, require_equal
@@ -45,7 +45,7 @@ class Log:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def log(installation: Installation) -> AsyncIterator[Log]:
     """A log with a few days' events of the small network."""
-    async with installation.copy() as database, serving(installation, database) as registry:
+    async with fresh(installation) as registry:
         made = Log(registry)
         await _live(made)
         yield made
