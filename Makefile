@@ -5,7 +5,8 @@ PORT ?= 8080
 DATA ?= .consent-registry
 WORKERS ?= 1
 REQUESTS ?= yes
-JOBS ?= 2
+# More than cores: a test often waits, for a process that starts or for a deadline.
+JOBS ?= 3
 EVENTS ?= 10000000
 # make lock LOCKFLAGS= keeps the versions that are locked and adds what is missing.
 LOCKFLAGS ?= --upgrade
