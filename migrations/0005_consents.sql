@@ -28,6 +28,7 @@ create table consents (
     interpreter_language text,
     told text[] not null,
     copy_handed boolean,
+    client_language text,
     given_at timestamptz not null,
     valid_from timestamptz not null,
     valid_until timestamptz not null,

@@ -273,6 +273,7 @@ create table registry.consents (
     interpreter_language text,
     told text[] not null,
     copy_handed boolean,
+    client_language text,
     given_at timestamp with time zone not null,
     valid_from timestamp with time zone not null,
     valid_until timestamp with time zone not null,

@@ -99,6 +99,7 @@ class Information(Strict, frozen=True):
     interpreter: Interpreter
     told: list[str]
     copy_handed: bool
+    client_language: str
 
 
 class Body(Strict, frozen=True):

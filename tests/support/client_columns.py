@@ -11,7 +11,7 @@ CLIENT_DATA_ERASED = {
         "network_id consent_id client_id recorder_id partner_ids text_id language giver_role giver_age_band "
         "giver_insight_assessed_by giver_mandate_until method special_circumstances evidence_sha256 "
         "evidence_media_type evidence_kept_at explained_by interpreter_kind interpreter_language told "
-        "copy_handed given_at valid_from valid_until recorded_at renews guardian_id remarks "
+        "copy_handed client_language given_at valid_from valid_until recorded_at renews guardian_id remarks "
         "giver_adult_from giver_insight giver_direct_counselling giver_care giver_scope co_giver_roles "
         "co_giver_assessors given_at_precision"
     ),
@@ -79,8 +79,8 @@ NOT_CLIENT_DATA = {
     "approval_revocations": "network_id revocation_id approval_id revoked_by recorded_at",
     "agreement_endings": "network_id agreement_id recorded_at",
     "flows": "network_id agreement_id flow_number sender_id recipient_id purpose_id category_ids basis norm entrusted",
-    "texts": "network_id text_id version recorded_at",
-    "text_languages": "network_id text_id language content sha256 translation_of",
+    "texts": "network_id text_id version asked_flows informs in_use_since in_use_until form_sha256 recorded_at",
+    "text_languages": "network_id text_id language content sha256 translation_of aliases",
     "text_invalidations": "network_id invalidation_id text_id language reason recorded_at",
     "stale_translations": "network_id staling_id text_id language reason recorded_at",
     "credentials": "network_id client_id partner_id scopes secret_key secret_mac recorded_at",

@@ -121,6 +121,7 @@ def consent_body(client: str, text_id: str, **grant: object) -> dict[str, Any]:
             "interpreter": {"kind": "none"},
             "told": ["consequences_of_refusal", "withdrawal", "complaint"],
             "copy_handed": True,
+            "client_language": "de",
         },
     }
 

@@ -54,13 +54,16 @@ def interpreter(language: str, *, special: bool, required: bool, ordinal: int) -
     return {"kind": kind} if kind == "none" else {"kind": kind, "language": language}
 
 
-def information(how: str, interpreted_by: JSON, ordinal: int) -> JSON:
-    """The information that the client got, and from whom. The copy of an oral consent follows by post."""
+def information(how: str, language: str, interpreted_by: JSON, ordinal: int) -> JSON:
+    """The information that the client got, and from whom. The copy of an oral consent follows by post. Every client
+    speaks the language of its text.
+    """
     return {
         "explained_by": f"B-{11 + ordinal % 7}",
         "interpreter": interpreted_by,
         "told": TOLD,
         "copy_handed": how != "oral",
+        "client_language": language,
     }
 
 

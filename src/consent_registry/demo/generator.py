@@ -157,7 +157,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
                 ordinal=details.ordinal,
             ),
             "act": acts.act(details.method, details.given_at, evidence_of),
-            "information": acts.information(details.method, interpreted_by, details.ordinal),
+            "information": acts.information(details.method, details.language, interpreted_by, details.ordinal),
         }
         if details.valid_until is not None:
             body["valid_until"] = acts.instant(details.valid_until)

@@ -75,6 +75,7 @@ CONSENT: Row = event(
         "interpreter": {"kind": "lay", "language": "ar"},
         "told": ["withdrawal", "complaint"],
         "copy_handed": True,
+        "client_language": "ti",
     },
     given_at=text(3),
     renews="c0",
@@ -112,6 +113,7 @@ CONSENT_ROW: Row = {
     "interpreter_language": "ar",
     "told": ("withdrawal", "complaint"),
     "copy_handed": True,
+    "client_language": "ti",
     "given_at": instant(3),
     "given_at_precision": "instant",
     "valid_from": instant(1),
@@ -540,7 +542,8 @@ def test_a_withdrawal_under_a_number_its_partner_may_not_know() -> None:
     [(member,) for member in CONSENT if member != "renewed"]
     + [("text", member) for member in CONSENT["text"]]
     + [("giver", member) for member in CONSENT["giver"] if member not in SAID_OF_GIVER]
-    + [("information", member) for member in CONSENT["information"]],
+    # The first consents did not say the client's language.
+    + [("information", member) for member in CONSENT["information"] if member != "client_language"],
     ids=".".join,
 )
 def test_a_consent_that_lacks_a_member_is_not_complete(path: tuple[str, ...]) -> None:

@@ -77,6 +77,7 @@ legal_hold | row | -
 erasure_ground | partner | Art. 17 Abs. 1 DSGVO
 dpo_of_partner | partner | Art. 38 Abs. 6 DSGVO
 coordinating_post | partner | Art. 5 Abs. 1 lit. c DSGVO
+remark interpreter_mismatch | recorder | Art. 12 Abs. 1 DSGVO
 remark text_out_of_use | recorder | Art. 7 Abs. 1 DSGVO
 remark text_published_later | recorder | Art. 7 Abs. 1 DSGVO
 remark withdrawn_since | sender | Art. 7 Abs. 3 DSGVO

@@ -11,7 +11,7 @@ from consent_registry.domain.instants import format_instant
 from tests.journeys.consents.test_informed import publish
 from tests.support.flag_scene import body_of, flag_office, grant, month_after, permitted, recorded, refusals
 from tests.support.installation import Registry
-from tests.support.office import Body, office
+from tests.support.office import Body, Office, office
 from tests.support.planted_rows import planting
 from tests.support.texts import REQUIRED
 
@@ -274,6 +274,56 @@ async def test_wesel_wants_to_know_who_interpreted(
         flow = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment")
         asked["text"]["id"] = awo.text
         await awo.post("/consents", body_of(await awo.client(), awo.text, flow, **asked))
+
+
+@pytest.mark.parametrize("language", ["de", "ar", "uk", "tr"])
+async def test_wesel_wants_to_know_the_clients_language(five_networks: Registry, language: str) -> None:
+    """Where nobody interpreted the client's language is on record, whatever the language of the text; elsewhere it need
+    not be, and with an interpreter neither.
+    """
+    wesel = await office(five_networks, "stadt-xanten-case-management", "kreis-wesel")
+    flow = grant("stadt-xanten-case-management", "stadt-moers-case-management", "appointment")
+    body = body_of(await wesel.client(), wesel.text, flow, text={"language": language})
+    del body["information"]["client_language"]
+    place = ("client_language", "/information/client_language")
+    assert place in await refusals(wesel, body)
+    awo = await office(five_networks, "awo-paderborn", "paderborn")
+    elsewhere = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment")
+    theirs = body_of(await awo.client(), awo.text, elsewhere, text={"language": language})
+    theirs["information"] |= {"client_language": None}
+    assert place not in {(fault["rule"], fault["pointer"]) for fault in await faults_of(awo, theirs)}
+    body["information"]["interpreter"] = {"kind": "staff", "language": language}
+    event = await recorded(five_networks, await wesel.post("/consents", body))
+    assert event["information"]["client_language"] is None
+
+
+@pytest.mark.parametrize(
+    ("language", "spoken", "interpreted", "remarked"),
+    [
+        ("de", None, "ti", True),
+        ("de", "ti", "ti", False),
+        ("ar", None, "ar", False),
+        ("ar", "ku", "tr", True),
+        ("ar", "ku", "ku-Latn", False),
+        ("de", "ar", "de", False),
+    ],
+)
+async def test_an_interpreter_of_another_language_is_remarked(
+    five_networks: Registry, language: str, spoken: str | None, interpreted: str, remarked: bool
+) -> None:
+    """`interpreter_mismatch`: the interpreter's language is the text's or the client's, else it is remarked."""
+    wesel = await office(five_networks, "stadt-xanten-case-management", "kreis-wesel")
+    flow = grant("stadt-xanten-case-management", "stadt-moers-case-management", "appointment")
+    information = {"interpreter": {"kind": "sworn", "language": interpreted}, "client_language": spoken}
+    body = body_of(await wesel.client(), wesel.text, flow, text={"language": language}, information=information)
+    assert codes(await wesel.post("/consents", body)) == ({"interpreter_mismatch"} if remarked else set())
+
+
+async def faults_of(by: Office, body: Body) -> list[Body]:
+    """The faults for which a consent is refused, if it is."""
+    answer = await by.partner.post("/consents", body)
+    found: list[Body] = answer.json().get("errors", [])
+    return found
 
 
 async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) -> None:

@@ -29,6 +29,7 @@ MEMBERS = {
     "checks": "Each kind that was searched for, with the number of findings.",
     "client": "The caller's own reference for the client.",
     "client_id": "The id of a credential.",
+    "client_language": "The language that the client speaks best, if it was asked.",
     "client_salt": "Opens the receipt's commitment to the client. Only the sender gets it.",
     "client_secret": "The credential's secret, if it is not in the Authorization header.",
     "co_givers": "Who gave the consent together with the giver, at most 3.",

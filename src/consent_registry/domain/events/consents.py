@@ -115,6 +115,7 @@ class LoggedInformation(EventPart, frozen=True, kw_only=True):
     interpreter: LoggedInterpreter
     told: list[str]
     copy_handed: bool | None
+    client_language: str | UnsetType | None = UNSET
 
 
 class LoggedCode(EventPart, frozen=True, kw_only=True):
@@ -156,9 +157,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
         return SearchColumns(person=self.information.explained_by)
 
     def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The expected rows: consent, first receipt code, grants, releases, the shown text, and the renewals of earlier
-        grants.
-        """
+        """The expected rows: consent, first receipt code, grants, releases, shown text, and earlier grants renewed."""
         yield self._consent_row()
         yield self.row(
             "receipt_codes",
@@ -195,6 +194,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             interpreter_language=information.interpreter.language,
             told=information.told,
             copy_handed=information.copy_handed,
+            client_language=NOT_SAID if information.client_language is UNSET else information.client_language,
             given_at_precision=self.given_at_precision or "instant",
             valid_from=min(at(grant.valid_from) for grant in self.grants),
             valid_until=max(at(grant.valid_until) for grant in self.grants),

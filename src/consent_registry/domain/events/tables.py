@@ -99,6 +99,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "interpreter_language",
             "told",
             "copy_handed",
+            "client_language",
             "given_at",
             "given_at_precision",
             "valid_from",

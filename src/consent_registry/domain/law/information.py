@@ -257,7 +257,15 @@ def interpreter_refusals(catalogue: Catalogue, consent: ProposedConsent) -> Iter
             "Say into which language was interpreted.",
             "interpreter_language",
         )
-    if catalogue.policies.interpreter_required and interpreter.kind == "none" and consent.text.language not in GERMAN:
+    if not catalogue.policies.interpreter_required or interpreter.kind != "none":
+        return
+    if consent.information.client_language is None:
+        yield Fault(
+            "/information/client_language",
+            "This network asks for the client's language where nobody interpreted.",
+            "client_language",
+        )
+    if consent.text.language not in GERMAN:
         yield Fault(
             "/information/interpreter/kind",
             "This network asks who interpreted whenever the text was not German.",

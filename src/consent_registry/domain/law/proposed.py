@@ -137,6 +137,7 @@ class Information(msgspec.Struct, frozen=True):
     interpreter: Interpreter
     told: tuple[InformationItem, ...]
     copy_handed: bool | None
+    client_language: str | None = None
 
 
 class ShownText(msgspec.Struct, frozen=True):

@@ -90,11 +90,22 @@ def _is_entrusted(catalogue: Catalogue, grant: ProposedGrant, now: datetime) -> 
 def _about_the_act(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:
     if any(grant.third_parties == "unstated" for grant in given):
         yield "third_parties_unstated"
+    if not _is_understood(consent):
+        yield "interpreter_mismatch"
     kind = consent.information.interpreter.kind
     if kind == "family":
         yield "family_interpreter"
     if kind in LAY and any(grant.is_special for grant in given):
         yield "lay_interpreter"
+
+
+def _is_understood(consent: ProposedConsent) -> bool:
+    """Whether the interpreter's language is the text's or the client's, whatever the script or region; nobody's is."""
+    language = consent.information.interpreter.language
+    if language is None:
+        return True
+    known = {tag.partition("-")[0] for tag in (consent.text.language, consent.information.client_language or "")}
+    return language.partition("-")[0] in known
 
 
 def _about_the_giver(consent: ProposedConsent, given: Sequence[ProposedGrant]) -> Iterator[str]:

@@ -201,6 +201,7 @@ def _row(
         interpreter_language=information.interpreter.language,
         told=list(information.told),
         copy_handed=information.copy_handed,
+        client_language=information.client_language,
         given_at=consent.act.given_at,
         valid_from=min(grant.valid_from for grant in grants),
         valid_until=max(grant.valid_until for grant in grants),

@@ -115,6 +115,7 @@ class InformationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     interpreter: InterpreterRequest
     told: Annotated[list[InformationItem], Meta(max_length=50)] = []
     copy_handed: bool | None = None
+    client_language: Language | None = None
 
 
 class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -68,6 +68,7 @@ class NewConsent(msgspec.Struct, frozen=True):
     co_giver_roles: list[str]
     co_giver_assessors: list[str | None]
     given_at_precision: Precision
+    client_language: str | None
 
 
 class NewEvidence(msgspec.Struct, frozen=True):
@@ -178,9 +179,9 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
              evidence_media_type, evidence_kept_at, explained_by, interpreter_kind, interpreter_language, told,
              copy_handed, given_at, valid_from, valid_until, recorded_at, renews, guardian_id, remarks,
              giver_adult_from, giver_insight, giver_direct_counselling, giver_care, giver_scope, co_giver_roles,
-             co_giver_assessors, given_at_precision)
+             co_giver_assessors, given_at_precision, client_language)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-            $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
+            $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
         """,
         network_id,
         *msgspec.structs.astuple(row),

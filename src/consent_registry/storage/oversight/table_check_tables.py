@@ -65,7 +65,7 @@ STATEMENTS: Mapping[str, str] = {
         select consent_id, client_id, recorder_id, partner_ids, text_id, language, giver_role, giver_age_band,
             giver_insight_assessed_by, giver_mandate_until, guardian_id, method, special_circumstances, evidence_sha256,
             evidence_media_type, evidence_kept_at is not null as has_kept_at, explained_by,
-            interpreter_kind, interpreter_language, told, copy_handed, given_at, given_at_precision,
+            interpreter_kind, interpreter_language, told, copy_handed, client_language, given_at, given_at_precision,
             valid_from, valid_until, renews, remarks, recorded_at, giver_adult_from, giver_insight,
             giver_direct_counselling, giver_care, giver_scope, co_giver_roles, co_giver_assessors
         from registry.consents where network_id = $1

@@ -4,6 +4,16 @@ from consent_registry.domain.law.rules.rule import Rule
 
 REMARKS = (
     Rule(
+        code="interpreter_mismatch",
+        regime_of="recorder",
+        norms=("Art. 12 Abs. 1 DSGVO",),
+        asks_en="The interpreter's language is neither the text's nor the client's.",
+        asks_de="Übersetzt wurde in eine Sprache, die weder die des Textes noch die der Person ist.",
+        cure_en="Record the client's language, or explain it once more in it.",
+        cure_de="Geben Sie die Sprache der Person an, oder erklären Sie es noch einmal in ihr.",
+        dpo_confirms=True,
+    ),
+    Rule(
         code="text_out_of_use",
         regime_of="recorder",
         norms=("Art. 7 Abs. 1 DSGVO",),
