@@ -132,6 +132,7 @@ FUNCTIONS = {
     "append": (False, {"app"}),
     "event_places": (True, {"app"}),
     "count_references": (True, {"app"}),
+    "withdrawals_of_clients": (True, {"app"}),
     "credential_holders": (True, {"auditor"}),
     "permits_received": (True, {"app"}),
     "places_between": (True, {"app"}),

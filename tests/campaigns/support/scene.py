@@ -15,6 +15,9 @@ from tests.campaigns.support.wire import Answer, Wire
 OK, CREATED = 200, 201
 T = TypeVar("T")
 
+# Categories of the demonstration that can be about other persons too.
+OF_OTHERS = frozenset({"family"})
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -33,10 +36,11 @@ class Flow:
 
     def grant(self, **members: object) -> dict[str, Any]:
         """Return this flow as a grant of a consent, with an explicit yes (some flows say something special by
-        themselves), or with other categories, answer, validity.
+        themselves), or with other categories, answer, validity. No other person's data are in it.
         """
         flow = {"sender": self.sender, "recipient": self.recipient, "purpose": self.purpose}
-        return flow | {"categories": list(self.categories), "explicit": True} | members
+        grant = flow | {"categories": list(self.categories), "explicit": True} | members
+        return grant | ({"third_parties": "none"} if OF_OTHERS & set(grant["categories"]) else {})
 
     def question(self, client: str, **members: object) -> dict[str, Any]:
         """Return this flow as the question "may I send?"."""
