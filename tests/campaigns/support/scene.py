@@ -39,7 +39,7 @@ class Flow:
         themselves), or with other categories, answer, validity. No other person's data are in it.
         """
         flow = {"sender": self.sender, "recipient": self.recipient, "purpose": self.purpose}
-        grant = flow | {"categories": list(self.categories), "explicit": True} | members
+        grant: dict[str, Any] = flow | {"categories": list(self.categories), "explicit": True} | members
         return grant | ({"third_parties": "none"} if OF_OTHERS & set(grant["categories"]) else {})
 
     def question(self, client: str, **members: object) -> dict[str, Any]:
