@@ -86,6 +86,22 @@ def test_what_is_to_be_confirmed(row: list[str]) -> None:
     assert all(norm.confirmed for regime in ("gdpr_bdsg", "sgb_x", "dsg_nrw") for norm in rows[regime])
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_days_of_each_version(row: list[str]) -> None:
+    """The GDPR since its first day; both versions of each church act, without a gap."""
+    days = {
+        regime: [(str(norm.since), norm.until and str(norm.until)) for norm in norms]
+        for regime, norms in EQUIVALENTS[f"{row[0]} DSGVO"].rows.items()
+    }
+    assert days == {
+        "gdpr_bdsg": [("2018-05-25", None)],
+        "sgb_x": [("2018-05-25", None)],
+        "dsg_nrw": [("2018-05-25", None)],
+        "kdg": [("2018-05-24", "2026-02-28"), ("2026-03-01", None)],
+        "dsg_ekd": [("2018-05-24", "2025-04-30"), ("2025-05-01", None)],
+    }
+
+
 def test_the_table_has_these_rows_and_no_other() -> None:
     """One row for each article, with every regime."""
     assert list(EQUIVALENTS) == [f"{row[0]} DSGVO" for row in ROWS]

@@ -94,10 +94,54 @@ finding undertaking_missing | fixed | § 78 Abs. 1 Satz 2 SGB X
 finding evidence_repeated | recorder | Art. 7 Abs. 1 DSGVO
 finding acknowledgement_overdue | recipient | Art. 19 DSGVO
 finding error_reported | recorder | Art. 18 DSGVO
+renewal_of_newest | recorder | Art. 7 Abs. 1 DSGVO
+renewal_gap | recorder | Art. 7 Abs. 1 DSGVO
+renewal_gives_nothing | recorder | Art. 7 Abs. 1 DSGVO
+text_days | fixed | Art. 7 Abs. 1 DSGVO
+text_characters | fixed | Art. 7 Abs. 1 DSGVO
+text_length | fixed | Art. 7 Abs. 1 DSGVO
+dpo_approval | both | Art. 5 Abs. 2 DSGVO
+release_not_needed | fixed | § 203 Abs. 1 StGB
+log_origin | network | -
+links_of_one_client | caller | Art. 5 Abs. 1 lit. d DSGVO
+who_may_reissue | caller | Art. 7 Abs. 3 DSGVO
+approval_needed | partner | Art. 39 DSGVO
+approval_direction | partner | Art. 5 Abs. 2 DSGVO
+approval_end | partner | Art. 6 Abs. 1 lit. a DSGVO
+reserved_slug | network | -
+idempotency_key | network | -
+remark ask_again_at_15 | fixed | § 36 Abs. 1 Satz 1 SGB I
+remark ask_again_at_14 | fixed | § 12 DSG-EKD; § 5 RelKErzG
+remark adult_in_childrens_data | recorder | Art. 5 Abs. 1 lit. d DSGVO
+remark entrusted_by_unstated | fixed | § 65 Abs. 1 Satz 1 Nr. 1 SGB VIII
+remark third_parties_unstated | sender | Art. 6 Abs. 1 lit. a DSGVO
+finding transfer_without_permit | sender | Art. 6 Abs. 1 lit. a DSGVO; Art. 5 Abs. 2 DSGVO
+finding transfer_after_withdrawal | sender | Art. 7 Abs. 3 DSGVO
+finding transfer_on_void_grant | sender | Art. 6 Abs. 1 lit. a DSGVO; Art. 17 Abs. 1 DSGVO
+finding transfer_under_restriction | sender | Art. 18 DSGVO
+finding transfer_before_permit | sender | Art. 6 Abs. 1 lit. a DSGVO
+finding transfer_after_ending | sender | Art. 5 Abs. 1 lit. b DSGVO
+finding transfer_after_expiry | sender | Art. 5 Abs. 1 lit. a DSGVO
+finding permit_unreported | sender | Art. 5 Abs. 2 DSGVO
+finding permit_on_undone_link | sender | Art. 5 Abs. 1 lit. d DSGVO
+finding evidence_missing | recorder | Art. 7 Abs. 1 DSGVO
+finding refusal_overridden | sender | Art. 4 Nr. 11 DSGVO
+finding age_band_contradicts | recorder | Art. 5 Abs. 1 lit. d DSGVO
+finding lookups_refused | caller | Art. 5 Abs. 1 lit. f DSGVO; Art. 32 DSGVO
+finding lookups_without_transfer | caller | Art. 5 Abs. 1 lit. c DSGVO
+finding receipt_codes_guessed | caller | Art. 5 Abs. 1 lit. f DSGVO; Art. 32 DSGVO
+finding link_codes_guessed | caller | Art. 5 Abs. 1 lit. f DSGVO; Art. 32 DSGVO
 """
 ROWS = [tuple(cell.strip() for cell in line.split("|")) for line in TABLE.strip().splitlines()]
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 KINDS = {"remark": REMARKS, "finding": FINDINGS}
+
+
+def test_the_table_has_every_row_once() -> None:
+    """No rule, remark or finding is missing here, and none is here that is gone."""
+    kinds = {"": RULES, "remark ": REMARKS, "finding ": FINDINGS}
+    codes = [f"{kind}{code}" for kind, rules in kinds.items() for code in rules]
+    assert sorted(row[0] for row in ROWS) == sorted(codes)
 
 
 def found(code: str) -> Rule:

@@ -39,7 +39,7 @@ class Equivalent(msgspec.Struct, frozen=True):
 
     def row(self, regime: str | None, at: datetime) -> NormRow:
         """The row of a regime at an instant; before the first row the first. Without a regime it is the GDPR's."""
-        rows = self.rows.get(regime or "gdpr_bdsg", self.rows["gdpr_bdsg"])
+        rows = self.rows["gdpr_bdsg"] if regime is None else self.rows[regime]
         return next((row for row in rows if row.holds(at)), rows[0])
 
 

@@ -45,7 +45,7 @@ class RemarkNorms(msgspec.Struct, frozen=True):
 
     def of(self, rule: Rule) -> str:
         """The norm of a remark."""
-        return rule.norm_between(self.given_at, self.recorder, self.flows) or ""
+        return str(rule.norm_between(self.given_at, self.recorder, self.flows))
 
 
 def remarks_of(codes: Sequence[str], norms: RemarkNorms, adult_from: str | None) -> list[Remark]:

@@ -26,7 +26,7 @@ def refusal(pointer: str, detail: str, rule: str, at: datetime, *regimes: str | 
 
 def finding_norm(kind: str, at: datetime, regime: str | None) -> str:
     """The norm of a kind of finding, by the law of the partner whose data-protection officer reads it."""
-    return FINDINGS[kind].norm(at, [regime]) or ""
+    return str(FINDINGS[kind].norm(at, [regime]))
 
 
 def network_refusal(pointer: str, detail: str, rule: str) -> Fault:
