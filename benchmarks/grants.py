@@ -33,6 +33,7 @@ class Flow:
     category_ids: list[int]
     recipient: str
     purpose: str
+    sender_is_bound: bool
     categories: list[str]
 
 
@@ -55,6 +56,7 @@ class Filler:
             "client_references": [],
             "consents": [],
             "grants": [],
+            "releases": [],
         }
         senders = sorted(self.flows)
         for number in range(start, start + clients):
@@ -79,10 +81,17 @@ class Filler:
         )
         head = (self.network_id, consent, client, sender, partners, self.text_id, "de", "self", "written", b"\0" * 32)
         rows["consents"].append((*head, "application/pdf", "B-1", "none", [], given, given, until, given))
+        # Where secrecy binds the sender each recipient needs a release (§ 203 StGB); elsewhere nobody has one.
+        bound = {flow.recipient_id for flow in flows if flow.sender_is_bound}
+        releases = {recipient_id: self._id(given) for recipient_id in sorted(bound)}
+        for recipient_id, release in releases.items():
+            sides = (sorted((sender, recipient_id)), sender, recipient_id)
+            rows["releases"].append((self.network_id, release, consent, client, *sides, "B-1"))
         for flow in flows:
             ids = (self.network_id, self._id(given), consent, client, sender, sender)
             what = (flow.recipient_id, flow.purpose_id, flow.category_ids)
-            rows["grants"].append((*ids, *what, True, "given", given, until))
+            released = [releases[flow.recipient_id]] if flow.sender_is_bound else None
+            rows["grants"].append((*ids, *what, True, "given", given, until, released))
 
     def _id(self, at: datetime) -> str:
         return uuid7(at, self.chance.randbytes(10))
@@ -113,8 +122,9 @@ _COLUMNS = {
     """,
     "grants": """
         network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids explicit
-        answer valid_from valid_until
+        answer valid_from valid_until release_ids
     """,
+    "releases": "network_id release_id consent_id client_id partner_ids holder_id towards_id person",
 }
 
 
@@ -152,6 +162,7 @@ async def _filler(connection: asyncpg.Connection, registry: Registry) -> Filler:
     for row in await connection.fetch(
         """
         select f.sender_id, f.recipient_id, f.purpose_id, f.category_ids, r.slug as recipient, u.slug as purpose,
+            jsonb_path_exists(s.functions, '$[*].secrecy_norm ? (@ != null)') as sender_is_bound,
             (select array_agg(c.slug order by c.category_id) from registry.data_categories c
              where c.network_id = $1 and c.category_id = any (f.category_ids)) as categories
         from registry.flows f

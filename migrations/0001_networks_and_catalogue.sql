@@ -58,7 +58,8 @@ create table partners (
     organisation text,
     kind text not null,
     regime text,
-    secrecy_holder boolean not null,
+    -- A partner is bound to secrecy while one of its functions has a norm (§ 203 Abs. 1 StGB).
+    functions jsonb not null,
     selectable boolean not null,
     isolated boolean not null,
     coordinating_post boolean not null,

@@ -81,7 +81,8 @@ select make_removable('consent_evidence');
 -- third_parties: whether data about others are in it and they agreed too, as the recorder says; null where the
 -- categories are about nobody else. third_party_grants: the others' own grants it leans on. evidence_follows: the consent was
 -- recorded before its evidence was there; special data wait for the change `evidenced`. entrusted_by: who entrusted the data to
--- the youth office; a flow marked as entrusted is not permitted without it.
+-- the youth office; a flow marked as entrusted is not permitted without it. release_ids: the releases from secrecy that serve
+-- it, of its own consent and of those that this one renews.
 create table grants (
     network_id integer not null,
     grant_id uuid not null,
@@ -101,6 +102,7 @@ create table grants (
     third_party_grants uuid[],
     evidence_follows boolean not null default false,
     entrusted_by text,
+    release_ids uuid[],
     constraint grants_pkey primary key (network_id, grant_id),
     constraint grants_consent_fkey foreign key (network_id, consent_id) references consents,
     constraint grants_sender_fkey foreign key (network_id, sender_id) references partners,
@@ -172,6 +174,10 @@ create table releases (
     towards_id integer not null,
     function_sealed bytea,
     person text,
+    -- Null: those of the grants it serves.
+    purpose_ids smallint[],
+    category_ids smallint[],
+    valid_until timestamptz,
     constraint releases_pkey primary key (network_id, release_id),
     constraint releases_consent_fkey foreign key (network_id, consent_id) references consents,
     constraint releases_holder_fkey foreign key (network_id, holder_id) references partners,

@@ -20,7 +20,7 @@ NOWHERE = "019ae000-0000-7000-8000-000000000000"
 SHAPES = {
     "/partners": {
         *("slug", "name", "organisation", "kind", "regime", "secrecy_holder", "selectable", "isolated", "suspended"),
-        "coordinating_post",
+        *("functions", "coordinating_post"),
     },
     "/purposes": {"slug", "name", "categories", "flags"},
     "/data-categories": {"slug", "name", "special", "secrecy", "flags"},
@@ -63,11 +63,14 @@ async def test_the_demonstration_is_as_its_document_says(registry: Registry) -> 
     document = read_network("paderborn")
     shared = read_catalogue(document)
     partners = {item["slug"]: item for item in await items(registry, "/partners", "paderborn")}
+    functions = {function.slug: function for function in shared.functions}
     assert list(partners) == [partner.slug for partner in document.partners]
     for partner in document.partners:
         shown = partners[partner.slug]
         assert (shown["name"], shown["regime"], shown["isolated"]) == (partner.name, partner.regime, partner.isolated)
-        assert (shown["selectable"], shown["secrecy_holder"]) == (partner.selectable, partner.secrecy_holder)
+        assert shown["selectable"] == partner.selectable
+        assert [function["slug"] for function in shown["functions"]] == list(partner.functions)
+        assert shown["secrecy_holder"] == any(functions[slug].secrecy_norm for slug in partner.functions)
     purposes = {item["slug"]: item for item in await items(registry, "/purposes", "paderborn")}
     for purpose in shared.purposes:
         assert purposes[purpose.slug]["name"] == {"de": purpose.name.de, "en": purpose.name.en}

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tests.support.installation import Partner, Registry
+from tests.support.releases import needed_releases
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +33,7 @@ async def agreed(partner: Partner, client: str, question: dict[str, Any]) -> str
             "client": client,
             "text": {"id": text, "language": "de"},
             "grants": [grant],
+            "releases": needed_releases([grant]),
             "giver": {"role": "self", "age_band": "adult"},
             "act": {
                 "method": "written",

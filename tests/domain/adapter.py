@@ -16,7 +16,9 @@ from consent_registry.domain.catalogue import (
 )
 from consent_registry.domain.decisions import Question
 from consent_registry.domain.flags import CategoryFlags, PurposeFlags
-from consent_registry.domain.grants import Change, Grant, Release
+from consent_registry.domain.grants import Change, Grant
+from consent_registry.domain.secrecy import Release
+from tests.domain.cases import COUNSELLING
 from tests.oracle import scenario_format as plain
 
 
@@ -58,7 +60,7 @@ class World:
             slug,
             "welfare",
             "gdpr_bdsg",
-            partner["secrecy_holder"],
+            (COUNSELLING,) if partner["secrecy_holder"] else (),
             partner["selectable"],
             partner["isolated"],
             partner["suspended"],
@@ -159,7 +161,16 @@ def make_grant(
         valid_until=grant["valid_until"],
         changes=tuple(_change(change, category_ids) for change in grant["changes"]),
         releases=tuple(
-            Release(partners[release["holder"]], partners[release["towards"]], live=not release["withdrawn"])
+            Release(
+                partners[release["holder"]],
+                partners[release["towards"]],
+                not release["withdrawn"],
+                None if release["purposes"] is None else frozenset(purposes[slug] for slug in release["purposes"]),
+                None
+                if release["categories"] is None
+                else frozenset(category_ids[slug] for slug in release["categories"]),
+                release["valid_until"],
+            )
             for release in releases or ()
         ),
         given_at=grant["given_at"],

@@ -7,11 +7,22 @@ import msgspec
 
 from consent_registry.domain import decisions
 from consent_registry.domain.approvals import ApprovalGate
-from consent_registry.domain.catalogue import Agreement, Basis, Category, Flow, FlowRules, Partner, Purpose
+from consent_registry.domain.catalogue import (
+    Agreement,
+    Basis,
+    Category,
+    Flow,
+    FlowRules,
+    Partner,
+    PartnerFunction,
+    Purpose,
+)
 from consent_registry.domain.decisions import Decision, Question
 from consent_registry.domain.grants import Change, ChangeKind, Grant
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+# A function that makes its partner a secrecy holder.
+COUNSELLING = PartnerFunction("social-counselling", "Sozialberatung", "§ 203 Abs. 1 Nr. 6 StGB")
 MICROSECOND = timedelta(microseconds=1)
 IDENTITY, CONTACT, FAMILY, MENTAL_HEALTH = (
     Category(1, "identity", "Stammdaten", "Identity", special=False, secrecy=False),
@@ -38,7 +49,7 @@ def partner(number: int, slug: str = "", **facts: object) -> Partner:
         "Organisation",
         kind="office",
         regime="gdpr_bdsg",
-        secrecy_holder=False,
+        functions=(),
         selectable=True,
         isolated=False,
         suspended=False,

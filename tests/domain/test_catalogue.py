@@ -128,7 +128,7 @@ def test_who_is_suspended_may_record_withdrawals_unless_for_security() -> None:
 
 def test_what_nothing_is_said_about_is_plain() -> None:
     """Without further words a partner has no coordinating post, a text is not void and a flow is no back channel."""
-    plain = Partner(1, "a", "A", None, "k", None, *[False] * 4)  # type: ignore[arg-type]
+    plain = Partner(1, "a", "A", None, "k", None, (), *[False] * 3)  # type: ignore[arg-type]
     assert (plain.coordinating_post, plain.suspended_for, plain.may_record_withdrawals) == (False, None, True)
     assert (catalogue().policies, catalogue().approvals) == (Policies(), ())
     assert not TextLanguage("de", "", stale=True).void

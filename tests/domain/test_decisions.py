@@ -10,11 +10,13 @@ from consent_registry.domain.approvals import Approval, ApprovalGate
 from consent_registry.domain.catalogue import Agreement, Flow, FlowRules
 from consent_registry.domain.decisions import SET_BACK, Decision, Question, without_ended
 from consent_registry.domain.flags import CategoryFlags, PurposeFlags
-from consent_registry.domain.grants import EntrustedBy, Grant, Release
+from consent_registry.domain.grants import EntrustedBy, Grant
+from consent_registry.domain.secrecy import Release
 from consent_registry.domain.withdrawals import withdraw
 from tests.domain.cases import (
     APPOINTMENT,
     CONTACT,
+    COUNSELLING,
     FAMILY,
     IDENTITY,
     MENTAL_HEALTH,
@@ -75,10 +77,10 @@ def test_case_2_a_handover_carries_no_permit() -> None:
 
 
 def test_case_3_secrecy_is_released_and_then_withdrawn_by_phone() -> None:
-    """Herne: psychosocial data need an explicit grant and a live release; after the release is withdrawn they are
-    denied.
+    """Herne: psychosocial data need an explicit grant and a live release; after the release is withdrawn nothing is
+    permitted, not even the name.
     """
-    sender, recipient = partner(1, "case-management", secrecy_holder=True), partner(2, "advice")
+    sender, recipient = partner(1, "case-management", functions=(COUNSELLING,)), partner(2, "advice")
     flows = [flow(sender, recipient, IDENTITY, MENTAL_HEALTH)]
     question = asks(sender, recipient, IDENTITY, MENTAL_HEALTH)
     release = Release(sender.partner_id, recipient.partner_id, live=True)
@@ -90,7 +92,7 @@ def test_case_3_secrecy_is_released_and_then_withdrawn_by_phone() -> None:
         (Release(recipient.partner_id, sender.partner_id, live=True),),
     ):
         without = msgspec.structs.replace(given, releases=lacking)
-        assert slugs(decide(question, flows, [without], NOW)) == (["identity"], ["mental-health"], [])
+        assert slugs(decide(question, flows, [without], NOW)) == ([], ["identity", "mental-health"], [])
     received_by_recipient = withdraw([given], day(2), day(2.001))[0].change
     assert outcome(question, flows, [changed(given, received_by_recipient)], day(2.002)) == "no_permission"
 

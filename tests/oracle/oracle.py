@@ -4,12 +4,12 @@ Written from the rules as they stand in docs/design/decisions.md, without a look
 repetitive on purpose: each rule is a loop or an ``if`` that can be held against the sentence it comes from. The forms
 of questions and answers are in ``scenario_format``.
 """
-# ruff: noqa: PERF401, SIM110 - plain loops, so that nothing is hidden in an expression
+# ruff: noqa: SIM110 - plain loops, so that nothing is hidden in an expression
 
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .status_oracle import (
@@ -22,8 +22,6 @@ from .status_oracle import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from .scenario_format import Agreement, Answer, Approval, Basis, Change, Consent, Grant, Outcome, Request, Scenario
 
 __all__ = [
@@ -188,14 +186,29 @@ def is_restricted(category: str, changes: list[Change]) -> bool:
     return False
 
 
-def has_live_release(consent: Consent, request: Request) -> bool:
-    """Whether this consent holds a release of the sender towards the recipient that is not withdrawn."""
+# After every end that a scenario has.
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+def release_ends(consent: Consent, request: Request, category: str, now: datetime) -> list[datetime]:
+    """When each release of this consent ends that frees the sender towards the recipient for this category now. One
+    without an end of its own ends with its grant: at the end of time.
+    """
+    ends = []
     for release in consent["releases"]:
         if release["holder"] != request["sender"] or release["towards"] != request["recipient"]:
             continue
-        if not release["withdrawn"]:
-            return True
-    return False
+        if release["purposes"] is not None and request["purpose"] not in release["purposes"]:
+            continue
+        if release["categories"] is not None and category not in release["categories"]:
+            continue
+        if release["withdrawn"]:
+            continue
+        if release["valid_until"] is None:
+            ends.append(END_OF_TIME)
+        elif now < release["valid_until"]:
+            ends.append(release["valid_until"])
+    return ends
 
 
 def flow_differences(grant: Grant, request: Request) -> list[str]:
@@ -275,29 +288,35 @@ def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category
     others = others_obstacle(grant, category, now)
     if scenario["categories"][category]["third_party"] and others is not None:
         obstacles.append(others)
-    bound = scenario["categories"][category]["secrecy"] and scenario["partners"][request["sender"]]["secrecy_holder"]
-    if bound and not has_live_release(consent, request):
+    # A secrecy holder's every category is secret: the name too (§ 203 Abs. 1 StGB).
+    bound = scenario["partners"][request["sender"]]["secrecy_holder"]
+    if bound and not release_ends(consent, request, category, now):
         obstacles.append("no_release")
     return obstacles
 
 
-def permitting_grants(scenario: Scenario, category: str) -> list[Grant]:
-    """The client's grants that permit this category now."""
+def permitting_grants(scenario: Scenario, category: str) -> list[tuple[Grant, datetime]]:
+    """The client's grants that permit this category now, each with its end: that of its release if it is earlier."""
     if flow_obstacles(scenario, category):
         return []
+    request = scenario["request"]
     permitting = []
     for consent in scenario["consents"]:
         for grant in consent["grants"]:
             if grant_obstacles(scenario, consent, grant, category) == []:
-                permitting.append(grant)
+                end = end_of_permission(grant, grant["changes"])
+                if scenario["partners"][request["sender"]]["secrecy_holder"]:
+                    ends = release_ends(consent, request, category, scenario["now"])
+                    end = min(end, max(ends, default=END_OF_TIME))
+                permitting.append((grant, end))
     return permitting
 
 
 def used_options(scenario: Scenario, category: str) -> tuple[datetime, set[str]]:
     """For a permitted category: the latest end among the grants that permit it, and which of them have that end."""
     permitting = permitting_grants(scenario, category)
-    latest = max(end_of_permission(grant, grant["changes"]) for grant in permitting)
-    return latest, {grant["id"] for grant in permitting if end_of_permission(grant, grant["changes"]) == latest}
+    latest = max(end for _, end in permitting)
+    return latest, {grant["id"] for grant, end in permitting if end == latest}
 
 
 def is_acceptable_use(scenario: Scenario, used: set[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from .oracle import decide
 
 if TYPE_CHECKING:
-    from .scenario_format import Approval, Category, Change, ChangeKind, Flow, Grant, Scenario
+    from .scenario_format import Approval, Category, Change, ChangeKind, Flow, Grant, Release, Scenario
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 US = timedelta(microseconds=1)
@@ -108,3 +108,15 @@ def plain_scenario() -> Scenario:
 def outcome(scenario: Scenario) -> str:
     """The oracle's outcome alone."""
     return decide(scenario)["outcome"]
+
+
+def plain_release(holder: str, towards: str, *, withdrawn: bool = False) -> Release:
+    """A release in force, without limits of its own."""
+    return {
+        "holder": holder,
+        "towards": towards,
+        "withdrawn": withdrawn,
+        "purposes": None,
+        "categories": None,
+        "valid_until": None,
+    }

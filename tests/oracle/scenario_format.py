@@ -137,11 +137,14 @@ class Grant(TypedDict):
 
 
 class Release(TypedDict):
-    """A release from professional secrecy, part of the consent it stands in."""
+    """A release from professional secrecy, part of the consent it stands in. A limit that is None: as its grants."""
 
     holder: str
     towards: str
     withdrawn: bool
+    purposes: list[str] | None
+    categories: list[str] | None
+    valid_until: datetime | None
 
 
 class Consent(TypedDict):

@@ -99,7 +99,7 @@ def partner(choose: Choose) -> Partner:
         "selectable": not once_in(choose, 40),
         "isolated": once_in(choose, 10),
         "suspended": once_in(choose, 40),
-        "secrecy_holder": once_in(choose, 2),
+        "secrecy_holder": once_in(choose, 7),
     }
 
 
@@ -260,17 +260,24 @@ def grant(choose: Choose, asked: Request, now: datetime, name: str, *, alone: bo
     return made
 
 
-def release(choose: Choose, asked: Request) -> Release:
+def release(choose: Choose, asked: Request, now: datetime) -> Release:
     """A release close to what is asked."""
     holder, towards = near_pair(choose, asked)
-    return {"holder": holder, "towards": towards, "withdrawn": once_in(choose, 4)}
+    return {
+        "holder": holder,
+        "towards": towards,
+        "withdrawn": once_in(choose, 4),
+        "purposes": choose((None, None, None, None, None, [asked["purpose"]], [choose(PURPOSES)])),
+        "categories": choose((None, None, None, None, asked["categories"], [choose(CATEGORIES)])),
+        "valid_until": choose((None, None, None, None, None, now, now + US, now + 2 * MINUTE, now + DAY)),
+    }
 
 
 def consent(choose: Choose, asked: Request, now: datetime, name: str) -> Consent:
     """A consent of one to three grants with its releases."""
     return {
         "grants": [grant(choose, asked, now, f"{name}-{n}") for n in range(choose((1, 1, 2, 3)))],
-        "releases": [release(choose, asked) for _ in range(choose((0, 1, 1, 2)))],
+        "releases": [release(choose, asked, now) for _ in range(choose((0, 1, 1, 2, 2)))],
     }
 
 

@@ -27,6 +27,7 @@ from .samples import (
     plain_change,
     plain_flow,
     plain_grant,
+    plain_release,
     plain_scenario,
 )
 
@@ -82,11 +83,16 @@ LIVES: tuple[tuple[str, ...], ...] = (
     ("renewed", "unrenewed", "renewed-short"),
 )
 RELEASES: dict[str, Release] = {
-    "live": {"holder": SENDER, "towards": RECIPIENT, "withdrawn": False},
-    "withdrawn": {"holder": SENDER, "towards": RECIPIENT, "withdrawn": True},
-    "turned-round": {"holder": RECIPIENT, "towards": SENDER, "withdrawn": False},
+    "live": plain_release(SENDER, RECIPIENT),
+    "withdrawn": plain_release(SENDER, RECIPIENT, withdrawn=True),
+    "turned-round": plain_release(RECIPIENT, SENDER),
+    "of-the-other": {**plain_release(SENDER, RECIPIENT), "categories": [HEALTH]},
+    "for-the-other": {**plain_release(SENDER, RECIPIENT), "purposes": [OTHER_PURPOSE]},
+    "over": {**plain_release(SENDER, RECIPIENT), "valid_until": NOW},
+    "nearly-over": {**plain_release(SENDER, RECIPIENT), "valid_until": NOW + US},
 }
 RELEASED = ((), ("live",), ("withdrawn",), ("withdrawn", "live"), ("turned-round",))
+LIMITED = (("of-the-other",), ("for-the-other",), ("over",), ("nearly-over",), ("nearly-over", "live"))
 WINDOWS = tuple(
     (start, end) for start in (-365 * DAY, NOTHING, US) for end in (-DAY, NOTHING, US, 2 * US, DAY) if start < end
 )
@@ -140,7 +146,7 @@ def secrecy_and_flags() -> Iterator[Scenario]:
     """One grant: secrecy of the category and the partners, releases here and in another consent, the explicit tick."""
     flags = itertools.product((False, True), repeat=5)
     for (secrecy, special, explicit, sender_bound, recipient_bound), here, elsewhere, words in itertools.product(
-        flags, RELEASED, RELEASED, LIVES[:1] + LIVES[7:10]
+        flags, RELEASED + LIMITED, RELEASED, LIVES[:1] + LIVES[7:10]
     ):
         scenario = plain_scenario()
         scenario["categories"][CONTACT] = {**plain_category(), "secrecy": secrecy, "special": special}
@@ -252,7 +258,7 @@ def near_flows() -> Iterator[Scenario]:
         sender, recipient, purpose = flow_variant(approval_word)
         scenario["approvals"] = [limited_approval(RECIPIENT, (sender, recipient, purpose))]
         holder, towards, _ = flow_variant(release_word)
-        scenario["consents"][0]["releases"] = [{"holder": holder, "towards": towards, "withdrawn": False}]
+        scenario["consents"][0]["releases"] = [plain_release(holder, towards)]
         yield scenario
 
 

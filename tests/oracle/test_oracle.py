@@ -25,6 +25,7 @@ from .samples import (
     plain_change,
     plain_flow,
     plain_grant,
+    plain_release,
     plain_scenario,
 )
 
@@ -91,7 +92,7 @@ def test_case_3_withdrawal_at_the_recipient_counts_at_once() -> None:
     scenario["request"]["categories"] = [HEALTH]
     consent = scenario["consents"][0]
     consent["grants"][0]["explicit"] = True
-    consent["releases"] = [{"holder": "herne-case-management", "towards": "herne-jugendamt", "withdrawn": False}]
+    consent["releases"] = [plain_release("herne-case-management", "herne-jugendamt")]
     assert outcome(scenario) == "permit"
     consent["grants"][0]["changes"] = [plain_change("withdrawn", NOW - US)]
     assert outcome(scenario) == "no_permission"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -13,6 +13,8 @@ from .samples import (
     DAY,
     HEALTH,
     NOW,
+    OTHER_PURPOSE,
+    PURPOSE,
     RECIPIENT,
     SENDER,
     STOPPING,
@@ -20,6 +22,7 @@ from .samples import (
     outcome,
     plain_change,
     plain_grant,
+    plain_release,
     plain_scenario,
 )
 
@@ -33,21 +36,26 @@ LATER = NOW + 9 * DAY
 
 
 def test_release_must_be_live_of_the_sender_towards_the_recipient_and_in_the_same_consent() -> None:
-    """A secret category of a secrecy holder goes with a live release of this direction in this consent."""
+    """Any category of a secrecy holder goes with a live release of this direction in this consent."""
     scenario = plain_scenario()
-    scenario["categories"][CONTACT]["secrecy"] = True
     assert outcome(scenario) == "permit"
     scenario["partners"][SENDER]["secrecy_holder"] = True
     assert outcome(scenario) == "no_permission"
-    scenario["consents"][0]["releases"] = [{"holder": RECIPIENT, "towards": SENDER, "withdrawn": False}]
+    scenario["consents"][0]["releases"] = [plain_release(RECIPIENT, SENDER)]
     assert outcome(scenario) == "no_permission"
-    scenario["consents"][0]["releases"] = [{"holder": SENDER, "towards": RECIPIENT, "withdrawn": True}]
+    scenario["consents"][0]["releases"] = [plain_release(SENDER, RECIPIENT, withdrawn=True)]
     assert outcome(scenario) == "no_permission"
-    live: Release = {"holder": SENDER, "towards": RECIPIENT, "withdrawn": False}
+    live = plain_release(SENDER, RECIPIENT)
     scenario["consents"].append({"grants": [plain_grant("elsewhere", HEALTH)], "releases": [live]})
     assert outcome(scenario) == "no_permission"
     scenario["consents"][0]["releases"].append(live)
     assert outcome(scenario) == "permit"
+    live["purposes"], live["categories"], live["valid_until"] = [PURPOSE], [CONTACT], NOW + US
+    assert (outcome(scenario), decide(scenario)["expires_at"]) == ("permit", NOW + US)
+    for limit, value in (("purposes", [OTHER_PURPOSE]), ("categories", [HEALTH]), ("valid_until", NOW)):
+        narrowed = {**live, limit: value}
+        scenario["consents"][0]["releases"][-1] = cast("Release", narrowed)
+        assert outcome(scenario) == "no_permission", limit
 
 
 def test_partner_that_may_not_take_part_is_denied() -> None:

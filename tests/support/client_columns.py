@@ -21,13 +21,16 @@ CLIENT_DATA_ERASED = {
     "grants": (
         "network_id grant_id consent_id client_id recorder_id sender_id recipient_id purpose_id category_ids "
         "explicit answer valid_from valid_until given_at third_parties third_party_grants evidence_follows "
-        "entrusted_by"
+        "entrusted_by release_ids"
     ),
     "grant_changes": (
         "network_id grant_id change_id act_id client_id partner_ids kind category_ids valid_until "
         "effective_at recorded_at by_grant_id"
     ),
-    "releases": ("network_id release_id consent_id client_id partner_ids holder_id towards_id function_sealed person"),
+    "releases": (
+        "network_id release_id consent_id client_id partner_ids holder_id towards_id function_sealed person "
+        "purpose_ids category_ids valid_until"
+    ),
     "release_changes": "network_id release_id change_id act_id client_id partner_ids kind effective_at recorded_at",
     "receipt_codes": "network_id digest digest_key consent_id client_id partner_ids recorded_at issue",
     "client_memberships": "network_id client_id position group_id recorded_at",
@@ -64,7 +67,7 @@ NOT_CLIENT_DATA = {
     "policies": "network_id version policies set_by recorded_at",
     "catalogue_versions": "network_id version recorded_at",
     "partners": (
-        "network_id partner_id slug name organisation kind regime secrecy_holder selectable isolated "
+        "network_id partner_id slug name organisation kind regime functions selectable isolated "
         "coordinating_post recorded_at"
     ),
     "suspensions": "network_id suspension_id partner_id recorded_at reason",

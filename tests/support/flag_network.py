@@ -131,7 +131,7 @@ def _partners() -> Iterator[Partner]:
             f"Town {slug}",
             kind,
             regime,
-            secrecy_holder=False,
+            functions=(),
             selectable=True,
             isolated=isolated,
             suspended=False,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from tests.support.installation import Registry
 from tests.support.office import Body, Office, office
+from tests.support.releases import needed_releases
 from tests.support.small_network import consent_body
 
 
@@ -20,6 +21,7 @@ def body_of(client: str, text_id: str, *grants: Body, **members: Any) -> Body:  
     """Return a written consent of these grants, given just now, with further members."""
     made = consent_body(client, text_id)
     made["grants"] = [copy.deepcopy(body) for body in grants]
+    made["releases"] = needed_releases(made["grants"])
     for name, value in members.items():
         made[name] = made[name] | value if isinstance(made.get(name), dict) else value
     return made

@@ -7,6 +7,7 @@ from typing import Any
 from consent_registry.domain.catalogue import Agreement, Basis, Category, Cover, Flow, Network, Partner, Purpose
 from consent_registry.domain.flags import Policies
 from consent_registry.operations.catalogue.network_plan import AgreementPlan, NetworkPlan
+from tests.support.releases import needed_releases
 from tests.support.texts import Entries, publication, text_of
 
 SLUG = "small"
@@ -26,7 +27,7 @@ def _partner(slug: str) -> Partner:
         organisation=f"Town {slug}",
         kind="office",
         regime="gdpr_bdsg",
-        secrecy_holder=False,
+        functions=(),
         selectable=slug != "closed",
         isolated=False,
         suspended=False,
@@ -102,14 +103,16 @@ def small_network() -> NetworkPlan:
 
 
 def consent_body(client: str, text_id: str, **grant: object) -> dict[str, Any]:
-    """Return a written consent given just now, by default with one grant from north to south for support."""
+    """Return a written consent given just now, by default with one grant from north to south for support,
+    and with the release that a secrecy holder needs.
+    """
+    flow = {"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
+    grants = [flow | grant]
     return {
         "client": client,
         "text": {"id": text_id, "language": "de"},
-        "grants": [
-            {"sender": "north", "recipient": "south", "purpose": "support", "categories": ["identity", "contact"]}
-            | grant
-        ],
+        "grants": grants,
+        "releases": needed_releases(grants),
         "giver": {"role": "self", "age_band": "adult"},
         "act": {
             "method": "written",

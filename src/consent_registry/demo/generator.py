@@ -97,7 +97,7 @@ class ActDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkGenerator(msgspec.Struct, frozen=True):
-    """A network's partners, its consent flows by sender, and its special and secret categories."""
+    """A network's partners, its consent flows by sender, its special categories, and the functions bound to secrecy."""
 
     network: str
     text_version: str
@@ -164,16 +164,16 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
         return body
 
     def _releases(self, flows: Sequence[DeclaredFlow]) -> list[JSON]:
-        """A release (§ 203 StGB) for each recipient of secret categories from a sender bound to secrecy."""
-        towards = {
-            flow.recipient: flow.sender
-            for flow in flows
-            if self.partners[flow.sender].secrecy_holder and set(self.secrecy).intersection(flow.categories)
-        }
+        """A release of each sender bound to secrecy (§ 203 StGB), by its first such function, for all recipients."""
+        towards = {flow.recipient: flow.sender for flow in flows if self._bound(flow.sender)}
         return [
-            {"holder": sender, "towards": recipient, "function": "Sozialberatung", "person": None}
+            {"holder": sender, "towards": recipient, "function": self._bound(sender)[0], "person": None}
             for recipient, sender in towards.items()
         ]
+
+    def _bound(self, partner: str) -> list[str]:
+        """The partner's functions that are bound to secrecy."""
+        return [function for function in self.partners[partner].functions if function in self.secrecy]
 
     def regimes(self, flows: Sequence[DeclaredFlow]) -> set[str | None]:
         """The data-protection regimes of all senders and recipients of these flows. The strictest of them governs the
@@ -216,6 +216,6 @@ def read_generator(network_slug: str) -> NetworkGenerator:
         partners={partner.slug: partner for partner in document.partners},
         flows=flows,
         special={category.slug for category in catalogue.data_categories if category.special},
-        secrecy={category.slug for category in catalogue.data_categories if category.secrecy},
+        secrecy={function.slug for function in catalogue.functions if function.secrecy_norm is not None},
         about_others={category.slug for category in catalogue.data_categories if category.flags.third_party_data},
     )

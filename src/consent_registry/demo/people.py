@@ -185,9 +185,9 @@ def _whole_withdrawal(
 
 
 def _partial_withdrawal(sender: str, body: JSON, details: ActDetails, now: datetime) -> DemoWithdrawal | None:
-    """The withdrawal of a grant or of a category. None if nothing would remain, or if the consent has releases."""
+    """The withdrawal of a grant or of a category. None if nothing would remain."""
     grants = body["grants"]
-    if not isinstance(grants, list) or body["releases"]:
+    if not isinstance(grants, list):
         return None
     said = _declaration(details, now)
     if len(grants) > 1 and details.ordinal % 2 == 0:

@@ -30,7 +30,17 @@ class Network(msgspec.Struct, frozen=True):
     log_origin: str
 
 
-class Partner(msgspec.Struct, frozen=True):
+class PartnerFunction(msgspec.Struct, frozen=True):
+    """A function at a partner, such as debt counselling. `secrecy_norm` is the norm that binds those who hold it to
+    professional secrecy (§ 203 Abs. 1 StGB, with its number), or None.
+    """
+
+    slug: str
+    name: str
+    secrecy_norm: str | None
+
+
+class Partner(msgspec.Struct, frozen=True, dict=True):
     """One organisational unit that may send or receive (§ 67 Abs. 4 Satz 2 SGB X)."""
 
     partner_id: int
@@ -39,7 +49,7 @@ class Partner(msgspec.Struct, frozen=True):
     organisation: str | None
     kind: str
     regime: str | None
-    secrecy_holder: bool
+    functions: tuple[PartnerFunction, ...]
     selectable: bool
     isolated: bool
     suspended: bool
@@ -54,9 +64,16 @@ class Partner(msgspec.Struct, frozen=True):
         """
         return not self.suspended or self.suspended_for in {"agreement", "other"}
 
+    @cached_property
+    def secrecy_holder(self) -> bool:
+        """Whether one of its functions is bound to professional secrecy (§ 203 Abs. 1 StGB)."""
+        return any(function.secrecy_norm is not None for function in self.functions)
+
 
 class Category(msgspec.Struct, frozen=True):
-    """A kind of data; `special` is Art. 9 DSGVO, `secrecy` means § 203 StGB can apply."""
+    """A kind of data; `special` is Art. 9 DSGVO. `secrecy`: data that professional secrecy is mostly about. It decides
+    nothing, because everything that is entrusted to a secrecy holder is secret.
+    """
 
     category_id: int
     slug: str

@@ -63,14 +63,45 @@ def decide(question: Question, rules: FlowRules, grants: Sequence[Grant], now: d
         if _is_for(question, grant) and _gates_are_open(rules, grant, now)
     ]
     passing.sort(key=lambda candidate: candidate.until, reverse=True)
-    grounds: dict[int, _Passing] = {}
+    grounds: dict[int, _Ground] = {}
     for category in question.categories:
         if category.category_id in judged and _may_be_shared(rules, category):
-            for candidate in passing:
-                if _permits(question, category, candidate, now):
-                    grounds[category.category_id] = candidate
-                    break
+            found = _grounds(question, category, passing, now)
+            if found:
+                grounds[category.category_id] = max(found, key=lambda ground: ground.until)
     return _answer(question, grounds, statutory, now)
+
+
+class _Ground(msgspec.Struct, frozen=True):
+    """The grant that permits a category, and the instant at which it, or the release that it needs, ends."""
+
+    grant_id: str
+    until: datetime
+
+
+def _grounds(question: Question, category: Category, passing: Sequence["_Passing"], now: datetime) -> list[_Ground]:
+    """The grants that permit this category. Without a secrecy holder the first lasts longest and is enough."""
+    found = []
+    for candidate in passing:
+        if _permits(question, category, candidate, now):
+            if not question.sender.secrecy_holder:
+                return [_Ground(candidate.grant.grant_id, candidate.until)]
+            released_until = _released_until(candidate, category, now)
+            if released_until is not None:
+                found.append(_Ground(candidate.grant.grant_id, released_until))
+    return found
+
+
+def _released_until(candidate: "_Passing", category: Category, now: datetime) -> datetime | None:
+    """When the last release that frees the grant's sender for this category ends, at the latest with the grant; None
+    without a release. Everything that is entrusted to a secrecy holder is secret, the name too (§ 203 Abs. 1 StGB).
+    """
+    ends = [
+        candidate.until if release.valid_until is None else min(candidate.until, release.valid_until)
+        for release in candidate.grant.releases
+        if release.frees(candidate.grant.flow, category.category_id, now)
+    ]
+    return max(ends, default=None)
 
 
 def without_ended(rules: FlowRules, grants: Iterable[Grant], latest: datetime) -> tuple[FlowRules, list[Grant]]:
@@ -143,7 +174,6 @@ def _permits(question: Question, category: Category, candidate: _Passing, now: d
         and _is_proven(question, category, candidate.grant)
         and _says_who_entrusted(category, candidate)
         and (not category.flags.third_party_data or covers_others(candidate.grant, category.category_id, now))
-        and _secrecy_is_released(question, category, candidate.grant)
     )
 
 
@@ -178,18 +208,7 @@ def _is_for(question: Question, grant: Grant) -> bool:
     )
 
 
-def _secrecy_is_released(question: Question, category: Category, grant: Grant) -> bool:
-    if not (category.secrecy and question.sender.secrecy_holder):
-        return True
-    return any(
-        release.live
-        and release.holder_id == question.sender.partner_id
-        and release.towards_id == question.recipient.partner_id
-        for release in grant.releases
-    )
-
-
-def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozenset[int], now: datetime) -> Decision:
+def _answer(question: Question, grounds: dict[int, _Ground], statutory: frozenset[int], now: datetime) -> Decision:
     """The decision from the grants that permit categories (`grounds`, by category number) and the statutory ones."""
     permitted: list[Category] = []
     denied: list[Category] = []
@@ -216,5 +235,5 @@ def _answer(question: Question, grounds: dict[int, _Passing], statutory: frozens
         denied=denied,
         not_consent_based=not_consent_based,
         expires_at=min([now + ANSWER_LIFETIME, *[ground.until for ground in grounds.values()]]),
-        grant_ids=list(dict.fromkeys([ground.grant.grant_id for ground in grounds.values()])),
+        grant_ids=list(dict.fromkeys([ground.grant_id for ground in grounds.values()])),
     )

@@ -11,6 +11,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from consent_registry.domain.secrecy import Release
+
 Answer = Literal["given", "refused", "requested"]
 # Whether a paper says at which instant it was given, or the day alone.
 Precision = Literal["instant", "day"]
@@ -54,14 +56,6 @@ class Change(msgspec.Struct, frozen=True):
     by_grant_id: str | None = None
 
 
-class Release(msgspec.Struct, frozen=True):
-    """A release from professional secrecy (§ 203 StGB) of `holder_id` towards `towards_id`."""
-
-    holder_id: int
-    towards_id: int
-    live: bool
-
-
 class Grant(msgspec.Struct, frozen=True):
     """The smallest unit of a consent: one sender, one recipient, one purpose, categories and a validity. `renews` is
     the earlier consent that this grant's consent renews; `client_id` is the client number of the record.
@@ -95,6 +89,8 @@ class Grant(msgspec.Struct, frozen=True):
     given_at_precision: Precision = "instant"
     # None where nobody asked when the grant was recorded, such as for a decision.
     recorded_at: datetime | None = None
+    # The ids of the releases that serve the grant: its own consent's and those of the consents that this one renews.
+    release_ids: tuple[str, ...] = ()
 
     @property
     def readers(self) -> frozenset[int]:

@@ -18,6 +18,7 @@ from tests.campaigns.crash.ledger import Act, Outcome
 from tests.campaigns.support.access import Access
 from tests.campaigns.support.server import Server
 from tests.campaigns.support.wire import Answer, LostError, Progress, Wire
+from tests.support.releases import needed_releases
 
 SETTLE_S = 60.0
 AGAIN_S = 0.05
@@ -63,6 +64,7 @@ class Flow:
             "client": reference,
             "text": {"id": self.text, "language": "de"},
             "grants": [{**grant, "categories": self.request["categories"], "explicit": True}],
+            "releases": needed_releases([grant]),
             "giver": {"role": "self", "age_band": "adult"},
             "act": {
                 "method": "written",

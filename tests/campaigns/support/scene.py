@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from tests.campaigns.support.access import Access
 from tests.campaigns.support.server import Server
 from tests.campaigns.support.wire import Answer, Wire
+from tests.support.releases import needed_releases
 
 OK, CREATED = 200, 201
 T = TypeVar("T")
@@ -102,10 +103,12 @@ class Scene:
 
     def consent(self, client: str, grants: Iterable[dict[str, Any]], **members: object) -> dict[str, Any]:
         """Return the body of a consent in German, in writing, given just now."""
+        given = list(grants)
         return {
             "client": client,
             "text": {"id": self.text, "language": "de"},
-            "grants": list(grants),
+            "grants": given,
+            "releases": needed_releases(given),
             "giver": {"role": "self", "age_band": "adult"},
             "act": {
                 "method": "written",

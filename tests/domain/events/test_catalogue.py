@@ -15,7 +15,7 @@ PARTNER: Row = {
     "organisation": "District",
     "kind": "district",
     "regime": "sgb_x",
-    "secrecy_holder": False,
+    "functions": [{"slug": "clerk", "name": "Sachbearbeitung", "secrecy_norm": None}],
     "selectable": True,
     "isolated": False,
     "coordinating_post": False,

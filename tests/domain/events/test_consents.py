@@ -26,6 +26,7 @@ GRANT: Row = {
     "third_parties": "consented",
     "third_party_grants": ["g0"],
     "entrusted_by": "other",
+    "releases": ["r0", "r1"],
 }
 OTHER: Row = GRANT | {
     "grant": "g2",
@@ -40,8 +41,18 @@ OTHER: Row = GRANT | {
     "third_parties": None,
     "third_party_grants": [],
     "entrusted_by": "self",
+    "releases": [],
 }
-RELEASE: Row = {"release": "r1", "holder": "west", "towards": "east", "person": "doctor", "function_commitment": "F"}
+RELEASE: Row = {
+    "release": "r1",
+    "holder": "west",
+    "towards": "east",
+    "person": "doctor",
+    "function_commitment": "F",
+    "purposes": ["support", "housing"],
+    "categories": ["identity", "contact"],
+    "valid_until": text(75),
+}
 CONSENT: Row = event(
     "consent",
     5,
@@ -140,6 +151,7 @@ GRANT_ROW: Row = {
     "third_party_grants": ("g0",),
     "evidence_follows": False,
     "entrusted_by": "other",
+    "release_ids": ("r0", "r1"),
 }
 OTHER_ROW: Row = GRANT_ROW | {
     "grant_id": "g2",
@@ -154,6 +166,7 @@ OTHER_ROW: Row = GRANT_ROW | {
     "third_parties": None,
     "third_party_grants": None,
     "entrusted_by": "self",
+    "release_ids": None,
 }
 RELEASE_ROW: Row = {
     "release_id": "r1",
@@ -164,6 +177,9 @@ RELEASE_ROW: Row = {
     "towards_id": "east",
     "person": "doctor",
     "has_function": True,
+    "purpose_ids": ("housing", "support"),
+    "category_ids": ("contact", "identity"),
+    "valid_until": instant(75),
 }
 CODE_ROW: Row = {
     "consent_id": "c1",
@@ -220,10 +236,11 @@ def test_a_consent_tells_all_of_itself() -> None:
 
 
 def test_what_a_consent_may_lack() -> None:
-    """Evidence that is still to come, nobody's mandate, and what grants did not tell at first."""
+    """Evidence that is still to come, nobody's mandate, what grants did not tell at first, and a release's limits."""
     giver = {name: value for name, value in CONSENT["giver"].items() if name not in SAID_OF_GIVER}
     giver |= {"mandate_until": None}
-    early = {name: value for name, value in GRANT.items() if not name.startswith(("third_part", "entrusted"))}
+    late = ("third_parties", "third_party_grants", "entrusted_by", "releases")
+    early = {name: value for name, value in GRANT.items() if name not in late}
     bare = CONSENT | {"evidence": None, "giver": giver, "grants": [early], "releases": []}
     del bare["renewed"]
     found = told(bare)
@@ -237,11 +254,14 @@ def test_what_a_consent_may_lack() -> None:
     parts = {"partner_ids": ("north", "south"), "valid_from": instant(2)}
     assert found["consents"] == [CONSENT_ROW | nothing | parts]
     unsaid = {"given_at": None, "third_parties": None, "third_party_grants": None, "evidence_follows": True}
-    unsaid |= {"entrusted_by": None}
+    unsaid |= {"entrusted_by": None, "release_ids": None}
     assert found["grants"] == [GRANT_ROW | unsaid]
     assert "releases" not in found
     (oral,) = told(bare | {"method": "oral"})["grants"]
     assert oral["evidence_follows"] is False
+    unlimited = {name: RELEASE[name] for name in RELEASE if name not in {"purposes", "categories", "valid_until"}}
+    limits = {"purpose_ids": None, "category_ids": None, "valid_until": None}
+    assert told(CONSENT | {"releases": [unlimited]})["releases"] == [RELEASE_ROW | limits]
 
 
 def test_a_recorder_who_is_no_party() -> None:

@@ -13,6 +13,7 @@ from tests.support.flag_scene import body_of, flag_office, grant, month_after, p
 from tests.support.installation import Registry
 from tests.support.office import Body, Office, office
 from tests.support.planted_rows import planting
+from tests.support.releases import needed_releases
 from tests.support.texts import REQUIRED
 
 SOON = format_instant(datetime.now(UTC) + timedelta(days=30))
@@ -327,7 +328,9 @@ async def faults_of(by: Office, body: Body) -> list[Body]:
 
 
 async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) -> None:
-    """The example of the API's contract is recorded, and so is a body with the required members alone."""
+    """The example of the API's contract is recorded, and so is a body with the required members and what a secrecy
+    holder must add.
+    """
     awo = await office(five_networks, "awo-paderborn", "paderborn")
     flow = grant("awo-paderborn", "jobcenter-kreis-paderborn", "employment", "identity", "contact", "employment")
     client = await awo.client()
@@ -336,7 +339,7 @@ async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) ->
     example["giver"] |= {"insight_assessed_by": None, "mandate_until": None}
     assert (await awo.post("/consents", example))["remarks"] == []
     oral = {"method": "oral", "given_at": example["act"]["given_at"], "special_circumstances": "remote"}
-    required = {name: example[name] for name in ("client", "text", "grants")} | {
+    required = {name: example[name] for name in ("client", "text", "grants", "releases")} | {
         "giver": {"role": "self", "age_band": "adult"},
         "act": oral,
         "information": {"explained_by": "B-12", "interpreter": {"kind": "none"}},
@@ -344,6 +347,6 @@ async def test_the_contracts_own_bodies_are_recorded(five_networks: Registry) ->
     assert codes(await awo.post("/consents", required)) == set()
     to_housing = await office(five_networks, "kreis-herford-kim", "kreis-herford")
     flow = grant("kreis-herford-kim", "jobcenter-herford", "subsistence", "identity", "family")
-    wanted = required | {"client": await to_housing.client(), "grants": [flow]}
+    wanted = required | {"client": await to_housing.client(), "grants": [flow], "releases": needed_releases([flow])}
     wanted["text"] = {"id": to_housing.text, "language": "de"}
     assert codes(await to_housing.post("/consents", wanted)) == {"third_parties_unstated"}

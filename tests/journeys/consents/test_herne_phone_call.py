@@ -11,7 +11,7 @@ from tests.support.office import Office, office
 YOUTH, CASES, OTHERS = "herne-jugendamt", "herne-case-management", "herne-soziales"
 DATA = ("identity", "contact", "mental-health")
 ASKED = ("psychosocial", *DATA)
-RELEASE = {"holder": YOUTH, "towards": CASES, "function": "Psychosoziale Beratung"}
+RELEASE = {"holder": YOUTH, "towards": CASES, "function": "youth-office-social-service"}
 
 
 async def offices(five_networks: Registry) -> tuple[Office, Office, Office]:
@@ -36,7 +36,7 @@ async def test_withdrawn_by_phone_at_the_recipient(five_networks: Registry) -> N
         act={"given_at": format_instant(signed)},
         information={"interpreter": {"kind": "sworn", "language": "ti"}},
     )
-    assert await refusals(youth, body) == {("release_needed", "/grants/0")}
+    assert await refusals(youth, body | {"releases": []}) == {("release_needed", "/grants/0")}
     consent = await youth.post("/consents", body | {"releases": [RELEASE]})
     path = f"/consents/{consent['consent_id']}"
     question = {"client": client, "recipient": CASES, "purpose": ASKED[0], "categories": list(DATA)}
@@ -72,16 +72,16 @@ async def test_withdrawn_by_phone_at_the_recipient(five_networks: Registry) -> N
     assert len(said["releases"]) == 1
 
 
-async def test_the_other_way_needs_no_release(five_networks: Registry) -> None:
-    """Case managers of this network are not bound to secrecy: their consent needs no release, a release is refused, and
-    a withdrawal by phone at the youth office ends the consent as well.
+async def test_the_other_way_needs_a_release_of_its_own(five_networks: Registry) -> None:
+    """Case managers are bound to secrecy as well (§ 203 StGB): their consent needs their own release, not that of the
+    youth office, and a withdrawal by phone at the youth office ends the consent as well.
     """
     youth, cases, _ = await offices(five_networks)
     client = await cases.client()
     body = body_of(client, cases.text, grant(CASES, YOUTH, *ASKED, explicit=True))
-    turned = {"holder": CASES, "towards": YOUTH, "function": "Case Management"}
-    assert await refusals(cases, body | {"releases": [turned]}) == {("release_not_needed", "/releases/0")}
-    consent = await cases.post("/consents", body)
+    assert await refusals(cases, body | {"releases": [RELEASE]}) == {("release_needed", "/grants/0")}
+    turned = {"holder": CASES, "towards": YOUTH, "function": "kim-case-management"}
+    consent = await cases.post("/consents", body | {"releases": [turned]})
     assert await permitted(cases, client, YOUTH, *ASKED) == list(DATA)
     await youth.post("/withdrawals", {"consent_id": consent["consent_id"], "channel": "phone"})
     assert await permitted(cases, client, YOUTH, *ASKED) == []

@@ -240,14 +240,14 @@ async def test_a_paper_with_a_day_is_judged_by_its_day(registry: Registry) -> No
 
 
 async def test_a_release_withdrawn_alone(registry: Registry) -> None:
-    """After a secrecy holder's release was withdrawn, a transfer of categories under secrecy is a finding, other
-    categories are not. It is in the period of the withdrawal, although the report is older.
+    """After a secrecy holder's release was withdrawn, a transfer of any category is a finding, the name too. It is in
+    the period of the withdrawal, although the report is older.
     """
     awo, diakonie = [await office(registry, slug, "paderborn") for slug in (AWO, DIAKONIE)]
     dpo = await registry.dpo(AWO, "paderborn")
     client = await awo.client()
     flow = {"recipient": DIAKONIE, "purpose": "psychosocial", "categories": ["identity", "mental-health"]}
-    release = {"holder": AWO, "towards": DIAKONIE, "function": "Sozialberatung"}
+    release = {"holder": AWO, "towards": DIAKONIE, "function": "social-counselling"}
     consent = consent_body(client, awo.text, sender=AWO, explicit=True, **flow) | {"releases": [release]}
     recorded = await awo.post("/consents", consent)
     received = datetime.now(UTC)
@@ -258,7 +258,7 @@ async def test_a_release_withdrawn_alone(registry: Registry) -> None:
     await diakonie.post("/withdrawals", withdrawal | {"channel": "phone", "received_at": instant(received)})
     begin = instant(read(sent["recorded_at"]) + timedelta(microseconds=1))
     (found,) = (await look(dpo, kind="transfer_after_withdrawal", begin=begin))["items"]
-    assert (found["client"], found["categories"]) == (client, ["mental-health"])
+    assert (found["client"], found["categories"]) == (client, ["identity", "mental-health"])
     assert found["times"]["received_at"] == instant(received)
 
 

@@ -16,12 +16,16 @@ from consent_registry.domain.events import (
     grant_changes,
     keys,
     partners,
+    receipt_codes,
     texts,
     withdrawals,
 )
 from consent_registry.domain.events.event import Event, EventHead
 
-_TOPICS = (catalogue, clients, consents, decisions, erasure, grant_changes, keys, partners, texts, withdrawals)
+_TOPICS = (
+    *(catalogue, clients, consents, decisions, erasure, grant_changes, keys),
+    *(partners, receipt_codes, texts, withdrawals),
+)
 
 
 def _kinds_of(topic: ModuleType) -> Iterator[type[Event]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from consent_registry.domain.events.event import Event, EventPart, LoggedInstant, SearchColumns
@@ -19,8 +20,16 @@ class LoggedPeriods(EventPart, frozen=True, kw_only=True):
     consent_years: int
 
 
+class LoggedFunction(EventPart, frozen=True, kw_only=True):
+    """A function at a partner, with the norm that binds it to secrecy."""
+
+    slug: str
+    name: str
+    secrecy_norm: str | None
+
+
 class LoggedPartner(EventPart, frozen=True, kw_only=True):
-    """A partner as it was set up."""
+    """A partner as it was set up. The first networks said of its functions only whether one is bound to secrecy."""
 
     slug: str
     number: int
@@ -28,7 +37,8 @@ class LoggedPartner(EventPart, frozen=True, kw_only=True):
     organisation: str | None
     kind: str
     regime: str | None
-    secrecy_holder: bool
+    functions: list[LoggedFunction] | UnsetType = UNSET
+    secrecy_holder: bool | UnsetType = UNSET
     selectable: bool
     isolated: bool
     coordinating_post: bool
@@ -159,7 +169,8 @@ class CatalogueEvent(Event, frozen=True, kw_only=True, tag="catalogue"):
     def _entry_rows(self) -> Iterator[Row]:
         """Partners, categories and purposes, which are called by their slugs."""
         for partner in _objects(self.partners, LoggedPartner, "partners"):
-            yield self.row("partners", partner)
+            functions = NOT_SAID if partner.functions is UNSET else msgspec.to_builtins(partner.functions)
+            yield self.row("partners", partner, functions=functions)
         for category in _objects(self.categories, LoggedCategory, "categories"):
             yield self.row("data_categories", category)
         for purpose in _objects(self.purposes, LoggedPurpose, "purposes"):

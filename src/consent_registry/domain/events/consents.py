@@ -1,4 +1,4 @@
-"""Events about consents: the act of the client, evidence that followed, and further receipt codes."""
+"""Events about consents: the act of the client, and evidence that followed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from consent_registry.domain.commitments import Committed
 from consent_registry.domain.events.event import Event, EventPart, LoggedInstant, SearchColumns
 from consent_registry.domain.events.expected_rows import NOT_SAID, ExpectedRows, Row, at, listed
 from consent_registry.domain.events.grant_changes import RenewingEvent, change_of_grant
+from consent_registry.domain.events.receipt_codes import LoggedCode
 from consent_registry.domain.grants import Answer, readers_of
 from consent_registry.domain.law.remarks import WITHDRAWN_SINCE
 
@@ -23,7 +24,9 @@ class LoggedText(EventPart, frozen=True, kw_only=True):
 
 
 class LoggedGrant(EventPart, frozen=True, kw_only=True):
-    """A grant: the client's answer to one flow. The first consents did not say whether data about others are in it."""
+    """One tick of the client, with the ids of the releases that serve it: absent if there are none. The first consents
+    did not say whether data about others are in it.
+    """
 
     grant: str
     sender: str
@@ -37,16 +40,22 @@ class LoggedGrant(EventPart, frozen=True, kw_only=True):
     third_parties: str | UnsetType | None = UNSET
     third_party_grants: list[str] | UnsetType = UNSET
     entrusted_by: str | UnsetType = UNSET
+    releases: list[str] | UnsetType = UNSET
 
 
 class LoggedRelease(EventPart, frozen=True, kw_only=True):
-    """A release from professional secrecy. The function is free text, to which the log commits."""
+    """A release from professional secrecy. The log commits to the function, because only its recorder may know it. A
+    limit that is absent is that of the grants which it serves.
+    """
 
     release: str
     holder: str
     towards: str
     person: str | None
     function_commitment: Committed | None
+    purposes: list[str] | UnsetType = UNSET
+    categories: list[str] | UnsetType = UNSET
+    valid_until: LoggedInstant | UnsetType = UNSET
 
 
 class LoggedCoGiver(EventPart, frozen=True, kw_only=True):
@@ -116,13 +125,6 @@ class LoggedInformation(EventPart, frozen=True, kw_only=True):
     told: list[str]
     copy_handed: bool | None
     client_language: str | UnsetType | None = UNSET
-
-
-class LoggedCode(EventPart, frozen=True, kw_only=True):
-    """The digest by which a code is found: the id of its key, and the commitment to it."""
-
-    digest_key: str
-    digest_commitment: Committed
 
 
 class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
@@ -219,6 +221,7 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             third_party_grants=tuple(grant.third_party_grants or ()) or None,
             entrusted_by=None if grant.entrusted_by is UNSET else grant.entrusted_by,
             evidence_follows=self.evidence is None and self.method != "oral",
+            release_ids=tuple(grant.releases or ()) or None,
             **of_others,
         )
 
@@ -235,6 +238,9 @@ class ConsentEvent(RenewingEvent, frozen=True, kw_only=True, tag="consent"):
             holder_id=release.holder,
             towards_id=release.towards,
             has_function=release.function_commitment is not None,
+            purpose_ids=release.purposes or None,
+            category_ids=release.categories or None,
+            valid_until=release.valid_until or None,
         )
 
     def _text_rows(self, expected: ExpectedRows) -> Iterator[Row]:
@@ -276,25 +282,3 @@ class EvidenceEvent(Event, frozen=True, kw_only=True, tag="evidence"):
         )
         for grant in self.grants or ():
             yield from change_of_grant(self, expected, grant, "evidenced", effective_at=self.at)
-
-
-class ReceiptCodeEvent(Event, frozen=True, kw_only=True, tag="receipt_code"):
-    """A further receipt code was issued for a consent; the earlier codes are no longer valid."""
-
-    number = 25
-    retention_class = "state"
-
-    consent: str
-    issue: int
-    digest_key: str
-    digest_commitment: Committed
-
-    def rows(self, expected: ExpectedRows) -> Iterable[Row]:
-        """The expected row: the code, which the partners of its consent may read."""
-        yield self.row(
-            "receipt_codes",
-            consent_id=self.consent,
-            client_id=self.client,
-            partner_ids=expected.value("consents", "partner_ids", self.consent),
-            digest=expected.opened("receipt_code", self.digest_commitment),
-        )

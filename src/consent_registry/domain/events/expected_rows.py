@@ -18,7 +18,7 @@ RowKey = tuple[Any, ...]
 NOT_SAID = ...
 # Columns that hold times although their names do not end as times' names do; lists compared sorted; other lists.
 _TIMES = frozenset({"valid_from", "valid_until", "giver_mandate_until"})
-_SORTED = frozenset({"partner_ids", "category_ids"})
+_SORTED = frozenset({"partner_ids", "purpose_ids", "category_ids"})
 _LISTS = frozenset({"told", "remarks", "scopes", "informs", "giver_scope", "co_giver_roles", "co_giver_assessors"})
 
 

@@ -12,7 +12,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "organisation",
             "kind",
             "regime",
-            "secrecy_holder",
+            "functions",
             "selectable",
             "isolated",
             "coordinating_post",
@@ -136,6 +136,7 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "third_party_grants",
             "evidence_follows",
             "entrusted_by",
+            "release_ids",
         ),
     ),
     "grant_changes": (
@@ -146,7 +147,10 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "releases": (
         ("release_id",),
         # Of the sealed text without keys only whether there is one.
-        ("consent_id", "client_id", "partner_ids", "holder_id", "towards_id", "person", "has_function"),
+        (
+            *("consent_id", "client_id", "partner_ids", "holder_id", "towards_id", "person", "has_function"),
+            *("purpose_ids", "category_ids", "valid_until"),
+        ),
     ),
     "release_changes": (
         ("release_id", "act_id", "kind"),

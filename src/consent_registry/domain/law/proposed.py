@@ -10,6 +10,7 @@ import msgspec
 from consent_registry.domain.catalogue import Category, Partner, Purpose
 from consent_registry.domain.grants import EntrustedBy, Precision, ThirdParties
 from consent_registry.domain.law.codes import InformationItem
+from consent_registry.domain.secrecy import Release
 
 AgeBand = Literal["under_14", "14", "15_17", "adult"]
 GiverRole = Literal["self", "parent", "guardian", "youth_office_custody", "custodian", "attorney", "entrusting_person"]
@@ -65,12 +66,29 @@ class ProposedGrant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProposedRelease(msgspec.Struct, frozen=True):
-    """A release from professional secrecy (§ 203 StGB) of the holder's function or person towards a partner."""
+    """A release from professional secrecy (§ 203 StGB) of the holder's function or person towards a partner. A limit
+    that is None is that of the grants which it serves.
+    """
 
     holder: Partner
     towards: Partner
     function: str | None
     person: str | None
+    purposes: tuple[Purpose, ...] | None = None
+    categories: tuple[Category, ...] | None = None
+    valid_until: datetime | None = None
+
+    def of_flow(self) -> Release:
+        """What a grant needs to know of it."""
+        purposes, categories = self.purposes, self.categories
+        return Release(
+            self.holder.partner_id,
+            self.towards.partner_id,
+            live=True,
+            purpose_ids=None if purposes is None else frozenset(purpose.purpose_id for purpose in purposes),
+            category_ids=None if categories is None else frozenset(category.category_id for category in categories),
+            valid_until=self.valid_until,
+        )
 
 
 class CoGiver(msgspec.Struct, frozen=True):

@@ -15,12 +15,20 @@ from consent_registry.domain.law.proposed import ProposedConsent
 from consent_registry.domain.law.releases import release_refusals
 from consent_registry.domain.law.renewals import renewal_refusals
 from consent_registry.domain.law.texts import text_refusals
+from consent_registry.domain.secrecy import Release
 
 
 def recording_refusals(
-    catalogue: Catalogue, consent: ProposedConsent, recorder_id: int, earlier: Sequence[Grant], now: datetime
+    catalogue: Catalogue,
+    consent: ProposedConsent,
+    recorder_id: int,
+    earlier: Sequence[Grant],
+    inherited: Sequence[Release],
+    now: datetime,
 ) -> Iterator[Fault]:
-    """Every fault of a consent that a partner would record. `earlier` are the grants that it would renew."""
+    """Every fault of a consent that a partner would record. `earlier` are the grants that it would renew, and
+    `inherited` the releases that serve them.
+    """
     yield from act_refusals(catalogue, consent, now)
     yield from interpreter_refusals(catalogue, consent)
     yield from text_refusals(catalogue, consent)
@@ -34,7 +42,7 @@ def recording_refusals(
             )
         yield from validity_refusals(grant, consent.act.given_at, pointer)
         yield from agreement_refusals(catalogue, grant, pointer, now)
-    yield from release_refusals(catalogue, consent)
+    yield from release_refusals(catalogue, consent, inherited, now)
     yield from flag_refusals(catalogue, consent, now)
     yield from information_refusals(catalogue, consent)
     yield from form_refusals(consent)

@@ -28,6 +28,14 @@ class NetworkView(msgspec.Struct, frozen=True):
     policies: Policies
 
 
+class FunctionView(msgspec.Struct, frozen=True):
+    """A function at a partner, with the norm that binds it to professional secrecy."""
+
+    slug: str
+    name: str
+    secrecy_norm: str | None
+
+
 class PartnerView(msgspec.Struct, frozen=True):
     """A partner: one organisational unit."""
 
@@ -37,6 +45,7 @@ class PartnerView(msgspec.Struct, frozen=True):
     kind: str
     regime: str | None
     secrecy_holder: bool
+    functions: list[FunctionView]
     selectable: bool
     isolated: bool
     suspended: bool
@@ -180,7 +189,7 @@ def partners(catalogue: Catalogue, _: datetime) -> dict[str, PartnerView]:
 
 
 def _partner(partner: Partner) -> PartnerView:
-    return PartnerView(*(getattr(partner, name) for name in PartnerView.__struct_fields__))
+    return msgspec.convert(partner, PartnerView, from_attributes=True)
 
 
 def categories(catalogue: Catalogue, _: datetime) -> dict[str, CategoryView]:

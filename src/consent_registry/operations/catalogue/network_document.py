@@ -50,7 +50,8 @@ class DeclaredNetwork(DocumentPart, frozen=True):
 
 class DeclaredPartner(DocumentPart, frozen=True):
     """A partner: one organisational unit. A unit that can be chosen (`selectable`) has an organisation and a regime.
-    `assumption` marks a unit that no public text describes in this role.
+    `functions`: what is done there, by the catalogue's slugs. `assumption` marks a unit that no public text describes
+    in this role.
     """
 
     slug: DeclaredSlug
@@ -58,7 +59,7 @@ class DeclaredPartner(DocumentPart, frozen=True):
     organisation: Label | None
     kind: Label
     regime: Literal["sgb_x", "gdpr_bdsg", "dsg_nrw", "kdg", "dsg_ekd"] | None
-    secrecy_holder: bool
+    functions: Annotated[tuple[DeclaredSlug, ...], Meta(max_length=50)]
     selectable: bool
     isolated: bool
     coordinating_post: bool = False
@@ -82,6 +83,16 @@ class DeclaredDataCategory(DocumentPart, frozen=True):
     flags: CategoryFlags = CategoryFlags()
 
 
+class DeclaredFunction(DocumentPart, frozen=True):
+    """A function that a partner can have. `secrecy_norm`: the norm that binds it to professional secrecy, or null. A
+    partner with a bound function is a secrecy holder (§ 203 Abs. 1 StGB).
+    """
+
+    slug: DeclaredSlug
+    name: Label
+    secrecy_norm: Label | None
+
+
 class DeclaredPurpose(DocumentPart, frozen=True):
     """A purpose for which data are passed on, with the categories that can be needed for it."""
 
@@ -92,8 +103,9 @@ class DeclaredPurpose(DocumentPart, frozen=True):
 
 
 class DeclaredCatalogue(DocumentPart, frozen=True):
-    """The data categories and purposes that networks share."""
+    """The functions, data categories and purposes that networks share."""
 
+    functions: Annotated[tuple[DeclaredFunction, ...], Meta(max_length=1000)]
     data_categories: Annotated[tuple[DeclaredDataCategory, ...], Meta(max_length=1000)]
     purposes: Annotated[tuple[DeclaredPurpose, ...], Meta(max_length=1000)]
 

@@ -41,6 +41,7 @@ def read_whole(folder: Path, slug: str) -> tuple[NetworkDocument, DeclaredCatalo
     faults += _document_faults(document, folder)
     if catalogue is not None:
         faults += [_within(document.catalogue, fault) for fault in _catalogue_faults(catalogue)]
+        faults += _function_faults(document, catalogue)
         faults += _flow_faults(document, catalogue)
         faults += _cover_faults(document, catalogue)
     if faults or catalogue is None:
@@ -120,11 +121,18 @@ def _text_faults(text: DeclaredText, folder: Path, pointer: str) -> Iterator[Fau
 
 def _catalogue_faults(catalogue: DeclaredCatalogue) -> Iterator[Fault]:
     yield from _unwritable(msgspec.to_builtins(catalogue), "")
+    yield from _twice((function.slug for function in catalogue.functions), "/functions", "slug")
     yield from _twice((category.slug for category in catalogue.data_categories), "/data_categories", "slug")
     yield from _twice((purpose.slug for purpose in catalogue.purposes), "/purposes", "slug")
     known = {category.slug for category in catalogue.data_categories}
     for number, purpose in enumerate(catalogue.purposes):
         yield from _unknown(purpose.categories, known, f"/purposes/{number}/categories", "data category")
+
+
+def _function_faults(document: NetworkDocument, catalogue: DeclaredCatalogue) -> Iterator[Fault]:
+    known = {function.slug for function in catalogue.functions}
+    for number, partner in enumerate(document.partners):
+        yield from _unknown(partner.functions, known, f"/partners/{number}/functions", "function")
 
 
 def _flow_faults(document: NetworkDocument, catalogue: DeclaredCatalogue) -> Iterator[Fault]:

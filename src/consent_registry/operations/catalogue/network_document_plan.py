@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, Purpose
+from consent_registry.domain.catalogue import Agreement, Category, Flow, Network, Partner, PartnerFunction, Purpose
 from consent_registry.domain.law.publishing import ProposedText
 from consent_registry.operations.catalogue import network_document
 from consent_registry.operations.catalogue.network_document import read_text
@@ -17,6 +17,10 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
     document, shared = read_whole(folder, slug)
     categories, purposes = read_catalogue_parts(shared)
     category_ids = {category.slug: category.category_id for category in categories}
+    functions = {
+        function.slug: PartnerFunction(function.slug, function.name, function.secrecy_norm)
+        for function in shared.functions
+    }
     partners = [
         Partner(
             at,
@@ -25,7 +29,7 @@ def read_plan(folder: Path, number: int, slug: str, log_origin: str, *, demonstr
             partner.organisation,
             partner.kind,
             partner.regime,
-            partner.secrecy_holder,
+            tuple(functions[name] for name in partner.functions),
             partner.selectable,
             partner.isolated,
             suspended=False,

@@ -9,7 +9,6 @@ from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.commitments import commit_to
 from consent_registry.domain.events.consents import (
     ConsentEvent,
-    LoggedCode,
     LoggedCoGiver,
     LoggedEvidence,
     LoggedGiver,
@@ -19,6 +18,7 @@ from consent_registry.domain.events.consents import (
     LoggedText,
 )
 from consent_registry.domain.events.grant_changes import LoggedRenewal
+from consent_registry.domain.events.receipt_codes import LoggedCode
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.instants import format_instant
 from consent_registry.domain.law.ages import month_text
@@ -78,6 +78,7 @@ def _logged_grant(catalogue: Catalogue, grant: Grant) -> LoggedGrant:
         third_parties=grant.third_parties,
         third_party_grants=list(grant.third_party_grants),
         entrusted_by=grant.entrusted_by or UNSET,
+        releases=list(grant.release_ids) or UNSET,
     )
 
 

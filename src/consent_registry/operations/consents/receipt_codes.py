@@ -7,7 +7,7 @@ import msgspec
 
 from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import NotFound, Refused
-from consent_registry.domain.events.consents import LoggedCode, ReceiptCodeEvent
+from consent_registry.domain.events.receipt_codes import LoggedCode, ReceiptCodeEvent
 from consent_registry.domain.identifiers import make_code, read_code
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.law.rules.all_rules import refusal

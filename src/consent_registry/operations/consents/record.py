@@ -5,9 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from consent_registry.domain.commitments import Committed
 from consent_registry.domain.errors import Refused
-from consent_registry.domain.events.consents import LoggedRelease
 from consent_registry.domain.events.grant_changes import RenewalEvent
 from consent_registry.domain.grants import Grant
 from consent_registry.domain.law.ages import month_text
@@ -22,6 +20,7 @@ from consent_registry.domain.law.proposed import ProposedConsent
 from consent_registry.domain.law.recording import recording_refusals
 from consent_registry.domain.law.remarks import remark_codes
 from consent_registry.domain.law.rules.all_rules import refusal
+from consent_registry.domain.releases import RecordedRelease
 from consent_registry.domain.renewals import renew
 from consent_registry.operations.clients.clients import locked_client
 from consent_registry.operations.consents.changes import ChangeNotice, notify_of_new_consent, notify_parties
@@ -29,6 +28,12 @@ from consent_registry.operations.consents.consent_event import consent_event, re
 from consent_registry.operations.consents.grant_changes import Changes, event_ids
 from consent_registry.operations.consents.late_papers import hold_against_withdrawals, record_late_paper
 from consent_registry.operations.consents.receipt_codes import issue_code
+from consent_registry.operations.consents.releases import (
+    add_releases,
+    inherited_releases,
+    readers_of_grants,
+    with_releases,
+)
 from consent_registry.operations.consents.renewals import earlier_grants
 from consent_registry.operations.consents.resolve import resolve_consent
 from consent_registry.operations.consents.schemas import ConsentRequest
@@ -62,13 +67,17 @@ async def record_consent(
         now = await command.now()
         client_ids = [] if known is None else known.group.client_ids
         earlier = [] if known is None else await earlier_grants(command, client_ids, consent, now)
+        inherited = await inherited_releases(command, earlier)
         third_party_grants = await find_third_party_grants(command, consent, client_ids, now)
         answers = await find_earlier_answers(command.connection, command.network.network_id, client_ids)
-        _require_recordable(command, consent, earlier, answers, third_party_grants, now)
+        _require_recordable(command, consent, earlier, inherited, answers, third_party_grants, now)
         if known is None:
-            raise _not_registered(command, consent)
+            raise _unregistered(command, consent)
         consent_id = new_id(now)
+        # Ids made in one millisecond are in random order. Sorted, they keep the releases in the order of the request.
+        own_releases = dict(zip(sorted(new_id(now) for _ in consent.releases), consent.releases, strict=True))
         grants = _grants(command, consent, consent_id, known.client_id, third_party_grants, now)
+        grants = with_releases(grants, own_releases, inherited)
         paper = await hold_against_withdrawals(command, client_ids, grants, now)
         grants = paper.grants
         remarks = [*paper.remarks, *earlier_answer_remarks(consent, answers, actor.partner_id)]
@@ -76,16 +85,12 @@ async def record_consent(
         await storage.add_consent(command.connection, command.network.network_id, row)
         await add_grants(command.connection, command.network.network_id, grants)
         late = await record_late_paper(command, consent_id, known.client_id, paper, now)
-        given_at = consent.act.given_at
-        renewed = renew(earlier, [grant for grant in paper.left(now) if grant.answer == "given"], given_at, now)
-        ids = event_ids(known.client_id, consent_id, [grant for grant, _ in renewed], now)
-        changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
-        await add_grant_changes(command.connection, command.network.network_id, changes)
-        releases = await _add_releases(command, consent, consent_id, grants, now)
-        receipt_code = ReceiptCode(consent_id, known.client_id, tuple(_readers(grants)))
+        renewed, ids = await _renew(command, row, earlier, paper.left(now), now)
+        releases = await add_releases(command, own_releases, grants)
+        receipt_code = ReceiptCode(consent_id, known.client_id, tuple(readers_of_grants(grants)))
         code, logged_code = await issue_code(command, receipt_code, 1, now)
         await notify_of_new_consent(command, paper.left(now), now)
-        notice, renewed_from = ChangeNotice("consent_renewed"), [(grant, given_at) for grant, _ in renewed]
+        notice, renewed_from = ChangeNotice("consent_renewed"), [(grant, row.given_at) for grant, _ in renewed]
         await notify_parties(command, notice, renewed_from, now, except_partner_id=actor.partner_id)
         event = consent_event(
             command.catalogue, consent, row, grants, releases, renewed_under(known.client_id, renewed), logged_code
@@ -100,9 +105,22 @@ async def record_consent(
     )
 
 
-def _not_registered(command: Command, consent: ProposedConsent) -> Refused:
-    detail, given_at = "Register this reference first.", consent.act.given_at
-    fault = refusal("/client", detail, "client_registered", given_at, command.regime)
+async def _renew(
+    command: Command, row: storage.NewConsent, earlier: Sequence[Grant], new: Sequence[Grant], now: datetime
+) -> tuple[Changes, dict[str, str]]:
+    """Record that the new grants renew the earlier ones. Returns the changes, and the id of the event for each client
+    number under which something changes.
+    """
+    renewed = renew(earlier, [grant for grant in new if grant.answer == "given"], row.given_at, now)
+    ids = event_ids(row.client_id, row.consent_id, [grant for grant, _ in renewed], now)
+    changes = [GrantChange(grant, new_id(now), ids[grant.client_id], change) for grant, change in renewed]
+    await add_grant_changes(command.connection, command.network.network_id, changes)
+    return renewed, ids
+
+
+def _unregistered(command: Command, consent: ProposedConsent) -> Refused:
+    detail = "Register this reference first."
+    fault = refusal("/client", detail, "client_registered", consent.act.given_at, command.regime)
     return Refused("This client is not registered.", faults=(fault,))
 
 
@@ -110,13 +128,21 @@ def _require_recordable(
     command: Command,
     consent: ProposedConsent,
     earlier: Sequence[Grant],
+    inherited: Sequence[RecordedRelease],
     answers: Sequence[EarlierAnswer],
     third_party_grants: Sequence[ThirdPartyGrants],
     now: datetime,
 ) -> None:
     """Raise Refused with every fault of the consent."""
     faults = [
-        *recording_refusals(command.catalogue, consent, command.actor.partner_id, earlier, now),
+        *recording_refusals(
+            command.catalogue,
+            consent,
+            command.actor.partner_id,
+            earlier,
+            [release.of_flow() for release in inherited],
+            now,
+        ),
         *earlier_answer_refusals(consent, answers),
         *lacking_insight_refusals(consent, answers, command.actor.partner_id),
         *(fault for found in third_party_grants for fault in found.faults),
@@ -182,7 +208,7 @@ def _row(
         consent_id=consent_id,
         client_id=grants[0].client_id,
         recorder_id=command.actor.partner_id,
-        partner_ids=_readers(grants),
+        partner_ids=readers_of_grants(grants),
         text_id=consent.text.text_id,
         language=consent.text.language,
         giver_role=giver.role,
@@ -220,50 +246,6 @@ def _row(
     )
 
 
-def _readers(grants: Sequence[Grant]) -> list[int]:
-    return sorted({partner_id for grant in grants for partner_id in grant.readers})
-
-
-async def _add_releases(
-    command: Command, consent: ProposedConsent, consent_id: str, grants: Sequence[Grant], now: datetime
-) -> list[LoggedRelease]:
-    """Add the releases. A release is visible to its recorder and to the readers of the grants it serves."""
-    client_id = grants[0].client_id
-    rows, logged = [], []
-    ids = sorted(new_id(now) for _ in consent.releases)
-    for release_id, release in zip(ids, consent.releases, strict=True):
-        sides = (release.holder.partner_id, release.towards.partner_id)
-        seen_by = sorted({command.actor.partner_id, *_readers([grant for grant in grants if grant.flow[:2] == sides])})
-        function = (
-            None
-            if release.function is None
-            else command.encrypt("releases.function_sealed", release_id, release.function)
-        )
-        rows.append(
-            (
-                release_id,
-                consent_id,
-                client_id,
-                seen_by,
-                *sides,
-                function,
-                release.person,
-            )
-        )
-        committed = None if release.function is None else Committed(f"function {release_id}", release.function.encode())
-        logged.append(
-            LoggedRelease(
-                release=release_id,
-                holder=release.holder.slug,
-                towards=release.towards.slug,
-                person=release.person,
-                function_commitment=committed,
-            )
-        )
-    await storage.add_releases(command.connection, command.network.network_id, rows)
-    return logged
-
-
 def _renewal_events(consent_id: str, ids: Mapping[str, str], renewed: Changes) -> list[RenewalEvent]:
     """The events for renewed grants under other client numbers than the consent's, without an actor."""
     _, *others = ids.items()
@@ -278,8 +260,9 @@ async def _view_of_new(
 ) -> ConsentView:
     names = storage.ConsentRow.__struct_fields__
     consent = storage.ConsentRow(**{name: getattr(row, name) for name in names})
-    releases = await storage.find_releases(command.connection, command.network.network_id, [row.consent_id])
+    served_by = [release_id for grant in grants for release_id in grant.release_ids]
+    releases = await storage.find_releases(command.connection, command.network.network_id, [row.consent_id], served_by)
     moment = Moment(now, now)
     return view_consent(
-        command.catalogue, consent, grants, releases, reference, LogEntry.of(place), moment, remarks=row.remarks
+        command.catalogue, consent, grants, releases, reference, LogEntry.of(place), moment, to_recorder=True
     )

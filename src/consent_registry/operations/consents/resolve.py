@@ -3,7 +3,7 @@
 Slugs become entries of the catalogue, texts of instants become instants. An unknown slug is a fault.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -24,7 +24,7 @@ from consent_registry.domain.law.proposed import (
     ShownText,
 )
 from consent_registry.domain.law.representatives import end_of_representation
-from consent_registry.operations.consents.schemas import ConsentRequest, GiverRequest, GrantRequest
+from consent_registry.operations.consents.schemas import ConsentRequest, GiverRequest, GrantRequest, ReleaseRequest
 from consent_registry.operations.runtime.wire_members import instant_at
 
 # A consent lasts 24 months, by the German calendar, unless it says otherwise.
@@ -39,6 +39,7 @@ class _Instants(msgspec.Struct, frozen=True):
     valid_from: datetime
     valid_until: datetime | None
     of_grants: list[tuple[datetime | None, datetime | None]]
+    of_releases: list[datetime | None]
 
 
 def resolve_consent(catalogue: Catalogue, request: ConsentRequest) -> ProposedConsent:
@@ -62,13 +63,8 @@ def resolve_consent(catalogue: Catalogue, request: ConsentRequest) -> ProposedCo
             for grant, own in zip(request.grants, instants.of_grants, strict=True)
         ),
         releases=tuple(
-            ProposedRelease(
-                catalogue.partners[release.holder],
-                catalogue.partners[release.towards],
-                release.function,
-                release.person,
-            )
-            for release in request.releases
+            _release(catalogue, release, until)
+            for release, until in zip(request.releases, instants.of_releases, strict=True)
         ),
         giver=giver,
         act=ClientAct(
@@ -96,9 +92,26 @@ def _instants(request: ConsentRequest, faults: list[Fault]) -> _Instants | None:
         )
         for number, grant in enumerate(request.grants)
     ]
+    of_releases = [
+        instant_at(release.valid_until, f"/releases/{number}/valid_until", faults)
+        for number, release in enumerate(request.releases)
+    ]
     if given_at is None or valid_from is None:
         return None
-    return _Instants(given_at, mandate_until, valid_from, valid_until, of_grants)
+    return _Instants(given_at, mandate_until, valid_from, valid_until, of_grants, of_releases)
+
+
+def _release(catalogue: Catalogue, release: ReleaseRequest, valid_until: datetime | None) -> ProposedRelease:
+    purposes, categories = release.purposes, release.categories
+    return ProposedRelease(
+        catalogue.partners[release.holder],
+        catalogue.partners[release.towards],
+        release.function,
+        release.person,
+        None if purposes is None else tuple(catalogue.purposes[slug] for slug in purposes),
+        None if categories is None else tuple(catalogue.categories[slug] for slug in categories),
+        valid_until,
+    )
 
 
 def _giver(catalogue: Catalogue, giver: GiverRequest, mandate_until: datetime | None) -> Giver:
@@ -158,11 +171,7 @@ def _grant_faults(catalogue: Catalogue, grant: GrantRequest, pointer: str) -> It
         yield Fault(f"{pointer}/recipient", "must not be the sender")
     if grant.purpose not in catalogue.purposes:
         yield Fault(f"{pointer}/purpose", f"{grant.purpose!r} is no purpose of this network")
-    for number, slug in enumerate(grant.categories):
-        if slug not in catalogue.categories:
-            yield Fault(f"{pointer}/categories/{number}", f"{slug!r} is no data category of this network")
-    if len(set(grant.categories)) != len(grant.categories):
-        yield Fault(f"{pointer}/categories", "must not name a category twice")
+    yield from _category_faults(catalogue, grant.categories, f"{pointer}/categories")
     if len(set(grant.third_party_consents)) != len(grant.third_party_consents):
         yield Fault(f"{pointer}/third_party_consents", "must not name a consent twice")
 
@@ -179,6 +188,27 @@ def _list_faults(catalogue: Catalogue, request: ConsentRequest) -> Iterator[Faul
     if len(set(request.information.told)) != len(request.information.told):
         yield Fault("/information/told", "must not name a point twice")
     for number, release in enumerate(request.releases):
-        for member, slug in (("holder", release.holder), ("towards", release.towards)):
-            if slug not in catalogue.partners:
-                yield Fault(f"/releases/{number}/{member}", f"{slug!r} is no partner of this network")
+        yield from _release_faults(catalogue, release, f"/releases/{number}")
+
+
+def _release_faults(catalogue: Catalogue, release: ReleaseRequest, pointer: str) -> Iterator[Fault]:
+    for member, slug in (("holder", release.holder), ("towards", release.towards)):
+        if slug not in catalogue.partners:
+            yield Fault(f"{pointer}/{member}", f"{slug!r} is no partner of this network")
+    if release.holder == release.towards:
+        yield Fault(f"{pointer}/towards", "must not be the holder")
+    purposes = release.purposes or []
+    for number, slug in enumerate(purposes):
+        if slug not in catalogue.purposes:
+            yield Fault(f"{pointer}/purposes/{number}", f"{slug!r} is no purpose of this network")
+    if len(set(purposes)) != len(purposes):
+        yield Fault(f"{pointer}/purposes", "must not name a purpose twice")
+    yield from _category_faults(catalogue, release.categories or [], f"{pointer}/categories")
+
+
+def _category_faults(catalogue: Catalogue, slugs: Sequence[str], pointer: str) -> Iterator[Fault]:
+    for number, slug in enumerate(slugs):
+        if slug not in catalogue.categories:
+            yield Fault(f"{pointer}/{number}", f"{slug!r} is no data category of this network")
+    if len(set(slugs)) != len(slugs):
+        yield Fault(pointer, "must not name a category twice")

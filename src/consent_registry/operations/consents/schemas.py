@@ -49,12 +49,17 @@ class GrantRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReleaseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A release from professional secrecy (§ 203 StGB); names a function or a person, never an institution alone."""
+    """A release from professional secrecy (§ 203 StGB). It names a function of the holder by its slug, or a person by
+    staff reference. It serves the grants of its consent for their purposes, categories and end unless it says less.
+    """
 
     holder: Slug
     towards: Slug
     function: ShortText | None = None
-    person: StaffReference | None = None
+    person: ShortText | None = None
+    purposes: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | None = None
+    categories: Annotated[list[Slug], Meta(min_length=1, max_length=100)] | None = None
+    valid_until: Instant | None = None
 
 
 class CoGiverRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

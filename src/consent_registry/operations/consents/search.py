@@ -142,7 +142,10 @@ async def _views(
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
     for grant in visible_grants(await find_grants_of_consents(command.connection, network_id, ids), partner_id, now):
         grants[grant.consent_id].append(grant)
-    releases = await storage.find_releases(command.connection, network_id, ids)
+    served_by = [
+        release_id for of_consent in grants.values() for grant in of_consent for release_id in grant.release_ids
+    ]
+    releases = await storage.find_releases(command.connection, network_id, ids, served_by)
     places = await find_places(command.connection, command.network, ids)
     references = await own_references(command, [consent.client_id for consent in consents])
     views = []
@@ -152,11 +155,17 @@ async def _views(
         index, leaf = places[consent.consent_id]
         entry = LogEntry.of(LogPlace(command.network.log_origin, index, leaf, b""))
         seen = grants[consent.consent_id]
-        own_releases = [release for release in releases if release.is_visible_to(partner_id, seen)]
+        own_releases = [
+            release
+            for release in releases
+            if release.is_visible_to(partner_id, seen) or any(release.serves(grant) for grant in seen)
+        ]
         reference = references.get(consent.client_id)
-        remarks = consent.remarks if consent.recorder_id == partner_id else ()
+        to_recorder = consent.recorder_id == partner_id
         views.append(
-            view_consent(command.catalogue, consent, seen, own_releases, reference, entry, moment, remarks=remarks)
+            view_consent(
+                command.catalogue, consent, seen, own_releases, reference, entry, moment, to_recorder=to_recorder
+            )
         )
     return views
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.grants import (
+    LIVE,
     Change,
     Grant,
     Status,
@@ -20,7 +22,7 @@ from consent_registry.domain.grants import (
 )
 from consent_registry.domain.instants import AnsweredInstant, format_instant
 from consent_registry.domain.law.remarks import Remark, RemarkNorms, remarks_of
-from consent_registry.domain.releases import RecordedRelease, status_of_release
+from consent_registry.domain.releases import RecordedRelease, lacks_release, status_of_release
 from consent_registry.operations.runtime.wire_members import LogEntry
 from consent_registry.storage.consents.consents import ConsentRow
 
@@ -37,7 +39,8 @@ class ShownTextView(msgspec.Struct, frozen=True):
 class GrantView(msgspec.Struct, frozen=True):
     """A grant with its status. `restricted_categories` is there only while some are restricted (Art. 18 DSGVO).
     `use_ban` is there only if the grant was void from the start: data passed on by it may not be used (§ 78 Abs. 1
-    SGB X).
+    SGB X). `missing` is shown to the recorder alone: what a given grant lacks beside the consent, so that some of its
+    categories pass nowhere.
     """
 
     grant_id: str
@@ -54,6 +57,7 @@ class GrantView(msgspec.Struct, frozen=True):
     third_parties: ThirdParties | None
     restricted_categories: list[str] | msgspec.UnsetType = msgspec.UNSET
     use_ban: bool | msgspec.UnsetType = msgspec.UNSET
+    missing: list[Literal["release"]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReleaseView(msgspec.Struct, frozen=True):
@@ -113,18 +117,28 @@ def view_consent(
     log: LogEntry,
     moment: Moment,
     *,
-    remarks: Sequence[str],
+    to_recorder: bool,
 ) -> ConsentView:
-    """The view of a consent at a moment. Grants, releases and remarks are those that the partner may see."""
+    """The view of a consent at a moment. Grants and releases are those that the partner may see; the releases include
+    those that the consent inherits from the one it renews.
+    """
     text = catalogue.texts[consent.text_id]
     shown = [view_grant(catalogue, grant, moment) for grant in grants]
+    if to_recorder:
+        shown = [
+            _with_missing(catalogue, grant, view, releases, moment) for grant, view in zip(grants, shown, strict=True)
+        ]
     return ConsentView(
         consent_id=consent.consent_id,
         client=reference,
         status=status_of_consent(grants, moment.at, moment.known_at),
         text=ShownTextView(text.text_id, text.version, consent.language, text.languages[consent.language].sha256),
         grants=shown,
-        releases=[_view_release(catalogue, release, grants, moment) for release in releases],
+        releases=[
+            _view_release(catalogue, release, grants, moment)
+            for release in releases
+            if release.consent_id == consent.consent_id
+        ],
         giver=GiverView(consent.giver_role),
         recorded_by=catalogue.partner_by_id[consent.recorder_id].slug,
         given_at=format_instant(consent.given_at),
@@ -133,7 +147,7 @@ def view_consent(
         valid_from=min(grant.valid_from for grant in shown),
         valid_until=max(grant.valid_until for grant in shown),
         log=log,
-        remarks=_view_remarks(catalogue, consent, grants, remarks),
+        remarks=_view_remarks(catalogue, consent, grants, consent.remarks if to_recorder else ()),
         renews=consent.renews or msgspec.UNSET,
     )
 
@@ -167,6 +181,18 @@ def view_grant(catalogue: Catalogue, grant: Grant, moment: Moment) -> GrantView:
         restricted_categories=_in_order(catalogue, grant, restricted_categories(grant, changes)) or msgspec.UNSET,
         use_ban=True if status == "invalidated" else msgspec.UNSET,
     )
+
+
+def _with_missing(
+    catalogue: Catalogue, grant: Grant, view: GrantView, releases: Sequence[RecordedRelease], moment: Moment
+) -> GrantView:
+    """The view of a grant as its recorder gets it: with `missing` if a live grant of a secrecy holder lacks a release
+    for one of the categories that it still gives.
+    """
+    is_bound = catalogue.partner_by_id[grant.sender_id].secrecy_holder
+    if view.status in LIVE and is_bound and lacks_release(grant, releases, moment.at, moment.known_at):
+        return msgspec.structs.replace(view, missing=["release"])
+    return view
 
 
 def _withdrawn_at(changes: Sequence[Change]) -> str | None:

@@ -6,6 +6,7 @@ The order of the steps is catalogue lock, client locks, facts, log. So the log n
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+import structlog
 from msgspec import UNSET
 
 from consent_registry.domain.catalogue import Catalogue, Network
@@ -26,6 +27,8 @@ from consent_registry.storage.database.idempotency import find_answers, try_lock
 from consent_registry.storage.decisions.client_locks import try_lock_others
 from consent_registry.storage.decisions.facts import Facts
 from consent_registry.storage.log.append import LogPlace, NewEntry, append_all
+
+_log = structlog.get_logger(__name__)
 
 Requests = list[PendingRequest]
 PlacesByEvent = dict[str, LogPlace]
@@ -64,7 +67,11 @@ async def answer_batch(runtime: Runtime, network: Network, batch: Sequence[Pendi
                 await _keep(connection, runtime, request, facts.now)
     for request in decided:
         if request.idempotency_key is None:
-            await _answer(runtime, catalogue, request, facts.now, places, pace)
+            try:
+                await _answer(runtime, catalogue, request, facts.now, places, pace)
+            except Exception as error:  # noqa: BLE001 - the decision is in the log: to ask again would log it twice
+                _log.exception("answer failed after commit", questions=len(request.questions))
+                request.outcome = error
     for request in batch:
         if request.outcome is not None:
             request.settle(request.outcome)

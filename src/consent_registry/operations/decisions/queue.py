@@ -151,7 +151,8 @@ class DecisionQueue:
         except Exception as error:  # noqa: BLE001 - it is logged, and every waiting caller must get an answer
             _log.exception("decider failed", requests=len(batch))
             if len(batch) > 1:
-                # A defect that one request causes must not fail the others, so each is decided again by itself.
+                # A defect that one request causes must not fail the others, so each is decided again by itself. Nothing
+                # was committed: `answer_batch` raises nothing after COMMIT.
                 return [request for single in batch for request in await self._answer([single])]
             _settle_all(batch, error)
         return []

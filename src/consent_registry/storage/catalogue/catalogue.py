@@ -23,6 +23,7 @@ from consent_registry.domain.catalogue import (
     FlowKey,
     Network,
     Partner,
+    PartnerFunction,
     Purpose,
     Text,
     TextLanguage,
@@ -84,8 +85,8 @@ async def load_catalogue(connection: Connection, network: Network) -> Catalogue:
 async def _partners(connection: Connection, network_id: int) -> list[Partner]:
     rows = await connection.fetch(
         """
-        select partner_id, slug, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
-            s.reason is not null as suspended, coordinating_post, s.reason
+        select partner_id, slug, name, organisation, kind, regime, functions::text, selectable, isolated,
+            s.reason is not null as suspended, coordinating_post, s.reason as suspended_for
         from registry.partners p
         left join lateral (
             select reason from registry.suspensions s
@@ -101,7 +102,10 @@ async def _partners(connection: Connection, network_id: int) -> list[Partner]:
         """,
         network_id,
     )
-    return [Partner(*row) for row in rows]
+    return [
+        Partner(**(dict(row) | {"functions": msgspec.json.decode(row["functions"], type=tuple[PartnerFunction, ...])}))
+        for row in rows
+    ]
 
 
 async def _categories(connection: Connection, network_id: int) -> list[Category]:

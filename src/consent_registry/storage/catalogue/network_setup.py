@@ -15,9 +15,9 @@ async def add_partners(connection: Connection, network_id: int, partners: Sequen
     await connection.executemany(
         """
         insert into registry.partners
-            (network_id, partner_id, slug, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
+            (network_id, partner_id, slug, name, organisation, kind, regime, functions, selectable, isolated,
              coordinating_post, recorded_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12)
         """,
         [
             (
@@ -28,7 +28,7 @@ async def add_partners(connection: Connection, network_id: int, partners: Sequen
                 partner.organisation,
                 partner.kind,
                 partner.regime,
-                partner.secrecy_holder,
+                msgspec.json.encode(partner.functions).decode(),
                 partner.selectable,
                 partner.isolated,
                 partner.coordinating_post,

@@ -190,35 +190,50 @@ async def add_consent(connection: Connection, network_id: int, row: NewConsent) 
 
 async def add_releases(connection: Connection, network_id: int, rows: Sequence[tuple[Any, ...]]) -> None:
     """Add releases. Each row: id, consent, client, partners that may see it, holder, towards, function (encrypted),
-    person.
+    person, purposes, categories, end.
     """
     await connection.executemany(
         """
         insert into registry.releases
-            (network_id, release_id, consent_id, client_id, partner_ids, holder_id, towards_id, function_sealed, person)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (network_id, release_id, consent_id, client_id, partner_ids, holder_id, towards_id, function_sealed, person,
+             purpose_ids, category_ids, valid_until)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """,
         [(network_id, *row) for row in rows],
     )
 
 
-async def find_releases(connection: Connection, network_id: int, consent_ids: Sequence[str]) -> list[RecordedRelease]:
-    """The releases of these consents that this transaction's partners may read, with their changes."""
+async def find_releases(
+    connection: Connection, network_id: int, consent_ids: Sequence[str], release_ids: Sequence[str] = ()
+) -> list[RecordedRelease]:
+    """The releases of these consents, and those with these ids, that this transaction's partners may read, with their
+    changes.
+    """
     rows = await connection.fetch(
         """
-        select l.release_id, l.consent_id, l.holder_id, l.towards_id, l.partner_ids, c.kind, c.effective_at,
-            c.recorded_at
+        select l.release_id, l.consent_id, l.holder_id, l.towards_id, l.partner_ids, l.purpose_ids, l.category_ids,
+            l.valid_until, c.kind, c.effective_at, c.recorded_at
         from registry.releases l
         left join registry.release_changes c on c.network_id = l.network_id and c.release_id = l.release_id
-        where l.network_id = $1 and l.consent_id = any ($2::uuid[])
+        where l.network_id = $1 and (l.consent_id = any ($2::uuid[]) or l.release_id = any ($3::uuid[]))
         order by l.release_id, c.recorded_at
         """,
         network_id,
         consent_ids,
+        release_ids,
     )
     releases: dict[str, RecordedRelease] = {}
     for row in rows:
-        new = RecordedRelease(str(row[0]), str(row[1]), row[2], row[3], tuple(row[4]))
+        new = RecordedRelease(
+            str(row["release_id"]),
+            str(row["consent_id"]),
+            row["holder_id"],
+            row["towards_id"],
+            tuple(row["partner_ids"]),
+            purpose_ids=None if row["purpose_ids"] is None else frozenset(row["purpose_ids"]),
+            category_ids=None if row["category_ids"] is None else frozenset(row["category_ids"]),
+            valid_until=row["valid_until"],
+        )
         release = releases.setdefault(new.release_id, new)
         if row["kind"] is not None:
             changes = (*release.changes, Change(row["kind"], row["effective_at"], row["recorded_at"]))

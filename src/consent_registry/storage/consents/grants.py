@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from consent_registry.domain.grants import Change, Grant, Release
+from consent_registry.domain.grants import Change, Grant
+from consent_registry.domain.secrecy import Release
 from consent_registry.storage.database.database import Connection
 
 GrantRow = asyncpg.Record | Mapping[str, Any]
@@ -27,7 +28,7 @@ _SELECT = """
         g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id, g.category_ids, g.explicit, g.answer,
         g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at, c.recorded_at,
         c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id, k.renews, g.given_at,
-        g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by, k.given_at_precision,
+        g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by, g.release_ids, k.given_at_precision,
         k.recorded_at as of_paper
     from registry.grants g
     join registry.consents k on k.network_id = g.network_id and k.consent_id = g.consent_id
@@ -73,7 +74,7 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         valid_until=row["valid_until"],
         recorder_id=row["recorder_id"],
         changes=changes,
-        releases=tuple(Release(sender_id, recipient_id, live=True) for _ in row.get("releases") or ()),
+        releases=tuple(_release(sender_id, recipient_id, limits) for limits in row.get("releases") or ()),
         renews=None if row.get("renews") is None else str(row["renews"]),
         given_at=row["given_at"],
         third_parties=row["third_parties"],
@@ -84,6 +85,20 @@ def _grant(row: GrantRow, changes: tuple[Change, ...]) -> Grant:
         entrusted_by=row["entrusted_by"],
         given_at_precision=row.get("given_at_precision") or "instant",
         recorded_at=row.get("of_paper"),
+        release_ids=tuple(map(str, row.get("release_ids") or ())),
+    )
+
+
+def _release(sender_id: int, recipient_id: int, limits: Sequence[Any]) -> Release:
+    """A release in force that serves a grant, from its limits: purposes, categories and end, each may be None."""
+    purposes, categories, valid_until = limits
+    return Release(
+        sender_id,
+        recipient_id,
+        live=True,
+        purpose_ids=None if purposes is None else frozenset(purposes),
+        category_ids=None if categories is None else frozenset(categories),
+        valid_until=valid_until,
     )
 
 
@@ -111,8 +126,8 @@ async def find_grants_of_consents(connection: Connection, network_id: int, conse
         select g.client_id as home_id, g.grant_id, g.consent_id, g.sender_id, g.recipient_id, g.purpose_id,
             g.category_ids, g.explicit, g.answer, g.valid_from, g.valid_until, g.recorder_id, c.kind, c.effective_at,
             c.recorded_at, c.category_ids as changed_category_ids, c.valid_until as changed_until, c.by_grant_id,
-            k.renews, g.given_at, g.third_parties, g.third_party_grants, g.evidence_follows,
-            g.entrusted_by
+            k.renews, g.given_at, g.third_parties, g.third_party_grants, g.evidence_follows, g.entrusted_by,
+            g.release_ids
         from g join k on k.consent_id = g.consent_id left join c on c.grant_id = g.grant_id
         order by g.grant_id
         """,
@@ -139,8 +154,8 @@ async def add_grants(connection: Connection, network_id: int, grants: Sequence[G
         insert into registry.grants
             (network_id, grant_id, consent_id, client_id, recorder_id, sender_id, recipient_id, purpose_id,
              category_ids, explicit, answer, valid_from, valid_until, given_at, third_parties, third_party_grants,
-             evidence_follows, entrusted_by)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             evidence_follows, entrusted_by, release_ids)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         """,
         [
             (
@@ -162,6 +177,7 @@ async def add_grants(connection: Connection, network_id: int, grants: Sequence[G
                 list(grant.third_party_grants) or None,
                 grant.evidence_follows,
                 grant.entrusted_by,
+                list(grant.release_ids) or None,
             )
             for grant in grants
         ],

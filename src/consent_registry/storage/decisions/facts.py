@@ -88,9 +88,9 @@ _FACTS = """
             left join registry.grant_changes x on x.network_id = $1 and x.grant_id = o.grant_id
             where o.network_id = $1 and o.grant_id = any (g.third_party_grants)
         ) end as others,
-        case when g.grant_id is not null then array(
-            select l.release_id is not null from registry.releases l
-            where l.network_id = $1 and l.consent_id = g.consent_id and l.holder_id = g.sender_id
+        case when g.release_ids is not null then array(
+            select row(l.purpose_ids, l.category_ids, l.valid_until) from registry.releases l
+            where l.network_id = $1 and l.release_id = any (g.release_ids) and l.holder_id = g.sender_id
               and l.towards_id = g.recipient_id and not exists (
                   select from registry.release_changes x where x.network_id = $1 and x.release_id = l.release_id)
         ) end as releases

@@ -196,8 +196,8 @@ def _text(number: object) -> str | None:
 async def used_grants(connection: Connection, network_id: int, grant_ids: Sequence[str]) -> list[UsedGrantRow]:
     """These grants, with a row for each change that stopped them, or one row without a change.
 
-    If the sender is a secrecy holder, the withdrawal of the last release that serves a grant counts as a withdrawal of
-    the categories under secrecy. A change of another person's grant counts for the categories about other persons.
+    If the sender is a secrecy holder, the withdrawal of the last release that frees a category of a grant counts as a
+    withdrawal of that category. A change of another person's grant counts for the categories about other persons.
     """
     rows = await connection.fetch(
         """
@@ -211,18 +211,17 @@ async def used_grants(connection: Connection, network_id: int, grant_ids: Sequen
         from g left join registry.grant_changes c
           on c.network_id = $1 and c.grant_id = g.grant_id and c.kind = any ($3::text[])
         union all
-        select g.grant_id, g.category_ids,
-            array(select d.category_id from registry.data_categories d
-                where d.network_id = $1 and d.secrecy and d.category_id = any (g.category_ids)),
-            max(w.effective_at), max(w.recorded_at), 'withdrawn', g.grant_id, g.given_at, g.given_at_precision,
-            g.paper_at
+        select g.grant_id, g.category_ids, array[q.category_id], max(w.effective_at), max(w.recorded_at), 'withdrawn',
+            g.grant_id, g.given_at, g.given_at_precision, g.paper_at
         from g
-        join registry.partners p on p.network_id = $1 and p.partner_id = g.sender_id and p.secrecy_holder
-        join registry.releases r on r.network_id = $1 and r.consent_id = g.consent_id
-          and r.holder_id = g.sender_id and r.towards_id = g.recipient_id
+        join registry.partners p on p.network_id = $1 and p.partner_id = g.sender_id
+          and jsonb_path_exists(p.functions, '$[*].secrecy_norm ? (@ != null)')
+        cross join lateral unnest(g.category_ids) as q (category_id)
+        join registry.releases r on r.network_id = $1 and r.release_id = any (g.release_ids)
+          and (r.category_ids is null or q.category_id = any (r.category_ids))
         left join registry.release_changes w
           on w.network_id = $1 and w.release_id = r.release_id and w.kind = 'withdrawn'
-        group by g.grant_id, g.category_ids, g.given_at, g.given_at_precision, g.paper_at
+        group by g.grant_id, g.category_ids, g.given_at, g.given_at_precision, g.paper_at, q.category_id
         having bool_and(w.release_id is not null)
         union all
         select g.grant_id, g.category_ids,

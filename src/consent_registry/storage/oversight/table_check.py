@@ -47,10 +47,14 @@ class CatalogueSlugs(msgspec.Struct, frozen=True):
             return _named(self.purposes, value)
         if name in {"sha256", "content", "translation_of", "evidence_sha256", "form_sha256"}:
             return None if value is None else value.hex()
-        if name in {"policies", "flags", "asked_flows", "aliases"}:
+        if name in {"policies", "flags", "functions", "asked_flows", "aliases"}:
             return None if value is None else msgspec.json.decode(value)
         if isinstance(value, list):
-            slugs = {"partner_ids": self.partners, "category_ids": self.categories}.get(name)
+            slugs = {
+                "partner_ids": self.partners,
+                "purpose_ids": self.purposes,
+                "category_ids": self.categories,
+            }.get(name)
             return tuple(map(_plain, value)) if slugs is None else _sorted(_named(slugs, number) for number in value)
         return value
 

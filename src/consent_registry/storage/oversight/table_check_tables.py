@@ -11,7 +11,7 @@ STATEMENTS: Mapping[str, str] = {
         """,
     "policies": "select version, policies::text, set_by, recorded_at from registry.policies where network_id = $1",
     "partners": """
-        select slug, partner_id as number, name, organisation, kind, regime, secrecy_holder, selectable, isolated,
+        select slug, partner_id as number, name, organisation, kind, regime, functions::text, selectable, isolated,
             coordinating_post, recorded_at
         from registry.partners where network_id = $1
         """,
@@ -81,8 +81,8 @@ STATEMENTS: Mapping[str, str] = {
     "grants": "select * from registry.grants where network_id = $1",
     "grant_changes": "select * from registry.grant_changes where network_id = $1",
     "releases": """
-        select release_id, consent_id, client_id, partner_ids, holder_id, towards_id, person,
-            function_sealed is not null as has_function
+        select release_id, consent_id, client_id, partner_ids, holder_id, towards_id, person, purpose_ids, category_ids,
+            valid_until, function_sealed is not null as has_function
         from registry.releases where network_id = $1
         """,
     "release_changes": "select * from registry.release_changes where network_id = $1",

@@ -156,16 +156,6 @@ RULES = (
         dpo_confirms=True,
     ),
     Rule(
-        code="release_not_needed",
-        regime_of="fixed",
-        norms=("§ 203 Abs. 1 StGB",),
-        asks_en="A release is of a sender that secrecy binds.",
-        asks_de="Eine Entbindung ist die einer sendenden Stelle mit Schweigepflicht.",
-        cure_en="Leave it out.",
-        cure_de="Lassen Sie sie weg.",
-        dpo_confirms=True,
-    ),
-    Rule(
         code="released_party",
         regime_of="fixed",
         norms=("§ 203 Abs. 1 StGB",),
