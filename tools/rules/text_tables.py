@@ -24,7 +24,7 @@ OF_TEXT: Mapping[TextOccasion, str] = {
 
 
 def information_table(rows: Iterable[InformationRow]) -> str:
-    """What each regime asks to be told, and when."""
+    """Of what each regime wants the client informed, and when."""
     heads = ("code", "asked", "regimes", "from", "until", "norm", "DPO")
     return table(heads, [_information(row) for row in rows])
 

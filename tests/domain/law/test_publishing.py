@@ -107,12 +107,12 @@ def test_a_name_may_leave_its_bracket_out_and_may_be_an_alias() -> None:
     """`identity (de)` is named by `Identity`, in any case and across line ends, or by an alias of the language."""
     short = [name.replace(" (de)", "").upper().replace("OFFICE ", "OFFICE\n") for name in GERMAN_NAMES]
     assert rules(in_german(german(short))) == set()
-    other = [name.replace("debts (de)", "Geld vom Amt") for name in GERMAN_NAMES]
-    assert {rule for rule, _, _ in rules(in_german(german(other)))} == {"text_names"}
+    renamed = [name.replace("debts (de)", "Geld vom Amt") for name in GERMAN_NAMES]
+    assert {rule for rule, _, _ in rules(in_german(german(renamed)))} == {"text_names"}
     alias = {"de": Aliases(categories={"debts": ("geld vom amt",)})}
-    assert rules(in_german(german(other), aliases=alias)) == set()
+    assert rules(in_german(german(renamed), aliases=alias)) == set()
     elsewhere = {"en": alias["de"]}
-    assert {rule for rule, _, _ in rules(in_german(german(other), aliases=elsewhere))} == {"text_names"}
+    assert {rule for rule, _, _ in rules(in_german(german(renamed), aliases=elsewhere))} == {"text_names"}
 
 
 def test_a_translation_names_what_it_covers_in_its_own_language() -> None:

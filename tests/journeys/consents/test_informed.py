@@ -1,4 +1,4 @@
-"""A client is informed by the text or by whoever explains it; a consent that neither proves is refused."""
+"""A client is informed by the text or by the person who explains it; a consent that neither proves is refused."""
 
 import uuid
 from typing import Any
