@@ -202,6 +202,14 @@ def test_givers_may_give(slug: str) -> None:
             assert 48 <= (of_age.year - given_at.year) * 12 + of_age.month - given_at.month <= 216
 
 
+@with_flows
+def test_the_ages_of_a_client_do_not_contradict_each_other(slug: str) -> None:
+    """Each client's consents name one age band, so the demonstration's data-protection officers find nothing there."""
+    for client in _people(slug):
+        bands = {msgspec.convert(consent.body, Body).giver.age_band for consent in client.consents}
+        assert len(bands) == 1, client.reference
+
+
 @at_any_start
 @with_flows
 def test_withdrawals_take_what_is_there_and_in_order(slug: str, now: datetime) -> None:

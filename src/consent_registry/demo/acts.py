@@ -67,7 +67,7 @@ def information(how: str, language: str, interpreted_by: JSON, ordinal: int) -> 
     }
 
 
-def giver(given_at: datetime, *, for_child: bool, ordinal: int) -> JSON:
+def giver(given_at: datetime, *, for_child: bool, for_adult: bool, ordinal: int) -> JSON:
     """The giver: parents for a child at school, otherwise an adult or sometimes a young person with insight. The child
     comes of age at least six years later, and either both parents decide or one who has sole custody.
     """
@@ -75,7 +75,7 @@ def giver(given_at: datetime, *, for_child: bool, ordinal: int) -> JSON:
         year, month = divmod(given_at.year * 12 + given_at.month - 1 + 6 * 12 + ordinal % 90, 12)
         care: JSON = {"care": "joint", "co_givers": [{"role": "parent"}]} if ordinal % 3 else {"care": "sole"}
         return {"role": "parent", "age_band": "under_14", "adult_from": f"{year}-{month + 1:02}", **care}
-    if (ordinal + 1) % 11 == 0:
+    if (ordinal + 1) % 11 == 0 and not for_adult:
         return {
             "role": "self",
             "age_band": "15_17",

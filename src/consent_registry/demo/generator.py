@@ -94,6 +94,8 @@ class ActDetails(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     ordinal: int
     valid_until: datetime | None = None
+    # Whether the client gives another consent too: then as an adult, because ages only rise with time.
+    for_adult: bool = False
 
 
 class NetworkGenerator(msgspec.Struct, frozen=True):
@@ -108,13 +110,13 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
     secrecy: Collection[str]
     about_others: Collection[str]
 
-    def choose(self, sender: str, ordinal: int) -> list[DeclaredFlow]:
+    def choose(self, sender: str, ordinal: int, *, for_adult: bool = False) -> list[DeclaredFlow]:
         """Choose one to three of the sender's flows, the same for the same number `ordinal`. A flow for a child's
-        school stays alone: a parent decides about it.
+        school stays alone: a parent decides about it, and no adult.
         """
         flows = self.flows[sender]
         turned = [flows[(ordinal + step) % len(flows)] for step in range(len(flows))]
-        if turned[0].purpose == "school":
+        if turned[0].purpose == "school" and not for_adult:
             return turned[:1]
         return [flow for flow in turned if flow.purpose != "school"][: 1 + ordinal % 3]
 
@@ -154,6 +156,7 @@ class NetworkGenerator(msgspec.Struct, frozen=True):
             "giver": acts.giver(
                 details.given_at,
                 for_child=all(flow.purpose == "school" for flow in flows),
+                for_adult=details.for_adult,
                 ordinal=details.ordinal,
             ),
             "act": acts.act(details.method, details.given_at, evidence_of),

@@ -130,7 +130,7 @@ def _consent(
     generator: NetworkGenerator, sender: str, reference: str, ordinal: int, now: datetime, *, alone: bool
 ) -> DemoConsent:
     state = STATES[ordinal % len(STATES)]
-    flows = generator.choose(sender, ordinal)
+    flows = generator.choose(sender, ordinal, for_adult=not alone)
     grants = [generator.grant(flow, narrowed=ordinal % 2 == 1) for flow in flows]
     late_rule = generator.earliest(flows)
     ends_early = state == "expired" and (late_rule is not None or ordinal % 2 == 1)
@@ -144,6 +144,7 @@ def _consent(
         method=acts.method(generator.regimes(flows), given_at, special=generator.any_special(flows), ordinal=ordinal),
         ordinal=ordinal,
         valid_until=given_at + timedelta(days=180) if ends_early else None,
+        for_adult=not alone,
     )
     body = generator.consent_body(flows, grants, details)
     if state == "withdrawn":
