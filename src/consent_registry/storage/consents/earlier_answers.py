@@ -23,6 +23,20 @@ _NOT_VOID = """
 """
 
 
+# The numbers that mean the client `c.client_id` now. From the table itself: the auditor's login reads no view.
+_SAME_CLIENT = """
+    array(
+        select c.client_id union
+        select o.client_id from registry.client_memberships m
+        join registry.client_memberships o on o.network_id = $1 and o.group_id = m.group_id
+        where m.network_id = $1 and m.client_id = c.client_id
+          and not exists (select from registry.client_memberships x
+              where x.network_id = $1 and x.client_id = m.client_id and x.position > m.position)
+          and not exists (select from registry.client_memberships x
+              where x.network_id = $1 and x.client_id = o.client_id and x.position > o.position))
+"""
+
+
 async def find_earlier_answers(
     connection: Connection, network_id: int, client_ids: Sequence[str]
 ) -> list[EarlierAnswer]:
@@ -75,12 +89,7 @@ async def answers_to_refused_flows(
               and $2 in (g.sender_id, g.recipient_id)
               and (k.giver_role <> 'self' or g.answer = 'refused' and g.recorder_id = $2)
         ), grouped as materialized (
-            select t.*, row_number() over () as number, array(
-                select t.client_id union
-                select o.client_id from registry.current_memberships m
-                join registry.current_memberships o on o.network_id = $1 and o.group_id = m.group_id
-                where m.network_id = $1 and m.client_id = t.client_id) as client_ids
-            from touched t
+            select c.*, row_number() over () as number, {_SAME_CLIENT} as client_ids from touched c
         )
         select t.number, {_COLUMNS} from grouped t
         join registry.grants g on g.network_id = $1 and g.client_id = any (t.client_ids)
@@ -126,13 +135,9 @@ async def recorded_bands(
         select k.consent_id, k.client_id, k.giver_age_band, k.given_at, k.recorded_at, e.giver_age_band, e.given_at
         from registry.consents k
         cross join lateral (
-            select array(
-                select k.client_id union
-                select o.client_id from registry.current_memberships m
-                join registry.current_memberships o on o.network_id = $1 and o.group_id = m.group_id
-                where m.network_id = $1 and m.client_id = k.client_id) as client_ids offset 0
-        ) c
-        join registry.consents e on e.network_id = $1 and e.client_id = any (c.client_ids) and e.recorder_id = $2
+            select {_SAME_CLIENT} as client_ids from (select k.client_id) c offset 0
+        ) n
+        join registry.consents e on e.network_id = $1 and e.client_id = any (n.client_ids) and e.recorder_id = $2
           and e.consent_id < k.consent_id and e.giver_age_band is not null
           and (e.giver_age_band <> 'adult' or k.giver_age_band <> 'adult')
         where k.network_id = $1 and k.recorder_id = $2 and k.consent_id between $3 and $4
