@@ -24,7 +24,6 @@ SOURCE = ROOT / "src" / "consent_registry"
 PURE = ("domain", "tlog")
 # For modules without a test file of the same name: the test file that finds most of their mistakes. It runs first.
 FOUND_BY = {
-    "domain.law.citations": "rules",
     "domain.law.dated": "norms",
     "domain.law.form_rows": "form",
     **{
