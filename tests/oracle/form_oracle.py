@@ -45,12 +45,12 @@ def form_needed(regime: str | None, category: str, at: datetime, *, special: boo
     return "written_or_electronic" if sensitive else "provable"
 
 
-def stricter_form(one: str, other: str) -> str:
+def stricter_form(left: str, right: str) -> str:
     """The first of the two in the order of strictness."""
     for form in STRICTNESS:
-        if form in {one, other}:
+        if form in {left, right}:
             return form
-    raise AssertionError(one, other)
+    raise AssertionError(left, right)
 
 
 def circumstances_count(circumstances: str | None, category: str, *, by_its_flow: bool) -> bool:

@@ -1,7 +1,7 @@
 """The answers the registry has to give, in the plainest possible words: the oracle, with statuses beside it.
 
-Written from the rules as they stand in docs/design/decisions.md, without a look at ``domain/``. Slow and
-repetitive on purpose: each rule is a loop or an ``if`` that can be held against the sentence it comes from. The forms
+Written from the rules as they are in docs/design/decisions.md, without a look at ``domain/``. Slow and
+repetitive on purpose: each rule is a loop or an ``if`` that can be compared with the sentence it comes from. The forms
 of questions and answers are in ``scenario_format``.
 """
 # ruff: noqa: SIM110 - plain loops, so that nothing is hidden in an expression
@@ -101,7 +101,7 @@ def approves(scenario: Scenario, approval: Approval, grant: Grant) -> bool:
         return False
     if approval["valid_until"] is not None and scenario["now"] >= approval["valid_until"]:
         return False
-    # A later approval never heals what was agreed before it.
+    # A later approval does not make lawful what was agreed before it.
     return grant["given_at"] is not None and approval["recorded_at"] <= grant["given_at"]
 
 
@@ -243,23 +243,23 @@ def others_obstacle(grant: Grant, category: str, now: datetime) -> str | None:
     # Nobody said anything of them, or they said no.
     if grant["third_parties"] != "consented":
         return "others_did_not_agree"
-    for other in grant["others"]:
-        if other is None or not still_agrees(other, category, now):
+    for agreed in grant["others"]:
+        if agreed is None or not still_agrees(agreed, category, now):
             return "others_agree_no_longer"
     return None
 
 
-def still_agrees(other: Grant, category: str, now: datetime) -> bool:
+def still_agrees(agreed: Grant, category: str, now: datetime) -> bool:
     """Whether another person's own grant lets the category go now."""
-    if category not in other["categories"]:
+    if category not in agreed["categories"]:
         return False
-    if status_from(other, other["changes"], now) not in ("given", "renewed"):
+    if status_from(agreed, agreed["changes"], now) not in ("given", "renewed"):
         return False
-    if now >= end_of_permission(other, other["changes"]):
+    if now >= end_of_permission(agreed, agreed["changes"]):
         return False
-    if is_withdrawn(category, other["changes"]) or now < other["valid_from"]:
+    if is_withdrawn(category, agreed["changes"]) or now < agreed["valid_from"]:
         return False
-    return not is_restricted(category, other["changes"])
+    return not is_restricted(category, agreed["changes"])
 
 
 def grant_obstacles(scenario: Scenario, consent: Consent, grant: Grant, category: str) -> list[str]:

@@ -22,9 +22,9 @@ class Tick(NamedTuple):
     refused: bool
 
 
-def touches(one: Tick, other: Tick) -> bool:
+def touches(left: Tick, right: Tick) -> bool:
     """Whether the paper of one renews that of the other, or the reverse."""
-    return one.renews == other.paper or other.renews == one.paper
+    return left.renews == right.paper or right.renews == left.paper
 
 
 def papers_of_one_yes(paper: str, ticks: Sequence[Tick]) -> set[str]:
@@ -32,10 +32,10 @@ def papers_of_one_yes(paper: str, ticks: Sequence[Tick]) -> set[str]:
     reached = {paper}
     while True:
         more = set()
-        for one in ticks:
-            for other in ticks:
-                if one.paper in reached and touches(one, other):
-                    more.add(other.paper)
+        for known in ticks:
+            for following in ticks:
+                if known.paper in reached and touches(known, following):
+                    more.add(following.paper)
         if more <= reached:
             return reached
         reached |= more
@@ -48,10 +48,10 @@ def taken_back_with(chosen: Sequence[Tick], ticks: Sequence[Tick]) -> list[str]:
     for tick in ticks:
         if tick.paper in own:
             continue
-        for one in chosen:
-            if one.refused or tick.flow != one.flow:
+        for taken in chosen:
+            if taken.refused or tick.flow != taken.flow:
                 continue
-            if tick.paper in papers_of_one_yes(one.paper, ticks):
+            if tick.paper in papers_of_one_yes(taken.paper, ticks):
                 fallen.append(tick.name)
                 break
     return fallen

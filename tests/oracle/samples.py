@@ -1,4 +1,4 @@
-"""The plainest scenario that is a permit, to be changed by whoever needs another one."""
+"""The plainest scenario that is a permit, to be changed by a test that needs another one."""
 
 from __future__ import annotations
 

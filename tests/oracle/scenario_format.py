@@ -6,7 +6,7 @@ need the product's types; an adapter elsewhere turns it into them. Holds for eve
 - every instant is aware, in UTC, with microseconds, and later than ``ORIGIN``: use ``ORIGIN`` wherever the product
   wants a time the scenario does not name (when a consent was given or recorded, when an agreement was made);
 - ``request.sender`` differs from ``request.recipient``; the asked categories are not empty and not repeated; every slug
-  in a request, flow, approval, grant or release stands in ``partners`` or ``categories``;
+  in a request, flow, approval, grant or release is in ``partners`` or ``categories``;
 - the sender is selectable, because a partner that is not has no access of its own; it may be suspended, because that
   can happen between its token's check and its question;
 - ``valid_from < valid_until`` in grants and, where both are set, in agreements; a renewal's ``valid_until`` is later
@@ -137,7 +137,7 @@ class Grant(TypedDict):
 
 
 class Release(TypedDict):
-    """A release from professional secrecy, part of the consent it stands in. A limit that is None: as its grants."""
+    """A release from professional secrecy, part of the consent with it. A limit that is None: as its grants."""
 
     holder: str
     towards: str

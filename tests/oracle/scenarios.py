@@ -147,8 +147,8 @@ def flow(choose: Choose, asked: Request) -> Flow:
     """A flow close to what is asked; statutory ones cover less."""
     sender, recipient = near_pair(choose, asked)
     statutory = once_in(choose, 5)
-    some = choose(ORDERED_SUBSETS)
-    categories = some if statutory else choose((CATEGORIES,) * 6 + (some, some, ("contact",)))
+    subset = choose(ORDERED_SUBSETS)
+    categories = subset if statutory else choose((CATEGORIES,) * 6 + (subset, subset, ("contact",)))
     return {
         "sender": sender,
         "recipient": recipient,
@@ -194,7 +194,7 @@ def approval(choose: Choose, asked: Request, now: datetime) -> Approval:
 
 def change(choose: Choose, kind: ChangeKind, grant: Grant, now: datetime) -> Change:
     """A change of a grant, its recorded time unlike those of the grant's other changes."""
-    taken = {other["recorded_at"] for other in grant["changes"]}
+    taken = {earlier["recorded_at"] for earlier in grant["changes"]}
     part = None
     if kind in {"withdrawn", "restricted", "unrestricted"} and choose((False, True, True)):
         part = [slug for slug in choose(ORDERED_SUBSETS) if slug in grant["categories"]] or None
@@ -223,23 +223,23 @@ def add_others(choose: Choose, asked: Request, now: datetime, made: Grant) -> No
         made["third_parties"] = "consented"
         for number in range(choose((1, 1, 2))):
             gone = once_in(choose, 10)
-            other = grant(choose, asked, now, f"{made['id']}-other-{number}", alone=True)
+            theirs = grant(choose, asked, now, f"{made['id']}-other-{number}", alone=True)
             if once_in(choose, 4):
-                other["changes"].append(change(choose, "withdrawn", other, now))
-            made["others"].append(None if gone else other)
+                theirs["changes"].append(change(choose, "withdrawn", theirs, now))
+            made["others"].append(None if gone else theirs)
 
 
 def grant(choose: Choose, asked: Request, now: datetime, name: str, *, alone: bool = False) -> Grant:
     """A grant close to what is asked, with its changes in any order; `alone`: about nobody else."""
     sender, recipient = near_pair(choose, asked)
     valid_from = now + choose(BEGINNINGS)
-    some = choose(ORDERED_SUBSETS)
+    subset = choose(ORDERED_SUBSETS)
     made: Grant = {
         "id": name,
         "sender": sender,
         "recipient": recipient,
         "purpose": near(choose, asked["purpose"], PURPOSES),
-        "categories": list(choose((CATEGORIES,) * 6 + (some, some, tuple(asked["categories"][:1])))),
+        "categories": list(choose((CATEGORIES,) * 6 + (subset, subset, tuple(asked["categories"][:1])))),
         "explicit": not once_in(choose, 4),
         "answer": choose(("given",) * 14 + ("refused", "requested", "requested")),
         "valid_from": valid_from,
@@ -305,9 +305,9 @@ def build_status_case(choose: Choose) -> StatusCase:
     asked = request(choose)
     grants = [grant(choose, asked, now, f"grant-{n}", alone=True) for n in range(choose((1, 1, 2, 3)))]
     instants = {now}
-    for one in grants:
-        instants.update((one["valid_from"], one["valid_until"]))
-        for happened in one["changes"]:
+    for made in grants:
+        instants.update((made["valid_from"], made["valid_until"]))
+        for happened in made["changes"]:
             instants.update((happened["effective_at"], happened["recorded_at"]))
             instants.update(end for end in (happened["valid_until"],) if end is not None)
     close = [instant + offset for instant in sorted(instants) for offset in (NEVER_MIND, -US, US)]

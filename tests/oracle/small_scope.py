@@ -352,9 +352,9 @@ def gates_and_times() -> Iterator[Scenario]:
                 plain_approval("partner", RECIPIENT),
                 plain_approval("purpose", PURPOSE),
             )
-            scenario["approvals"] = [one for one, chosen in zip(every, approved, strict=True) if chosen]
-            for one in scenario["approvals"]:
-                one["recorded_at"], one["valid_until"], one["revoked"] = recorded_at, valid_until, revoked
+            scenario["approvals"] = [approval for approval, chosen in zip(every, approved, strict=True) if chosen]
+            for approval in scenario["approvals"]:
+                approval |= {"recorded_at": recorded_at, "valid_until": valid_until, "revoked": revoked}
             yield scenario
 
 
@@ -373,10 +373,10 @@ def other_persons() -> Iterator[Scenario]:
         grant = scenario["consents"][0]["grants"][0]
         grant["third_parties"] = "consented"
         for number, words in enumerate((first, second) if second is not None else (first,)):
-            other = plain_grant(f"other-{number}")
-            other["changes"] = life(words, NOTHING)
-            other["valid_from"], other["valid_until"] = NOW + window[0], NOW + window[1]
-            grant["others"].append(other)
+            theirs = plain_grant(f"other-{number}")
+            theirs["changes"] = life(words, NOTHING)
+            theirs["valid_from"], theirs["valid_until"] = NOW + window[0], NOW + window[1]
+            grant["others"].append(theirs)
         yield scenario
         if second is None:
             grant["others"].append(None)

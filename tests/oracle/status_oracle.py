@@ -1,7 +1,7 @@
 """The status of grants and consents, in the plainest possible words: the first half of the oracle.
 
-Written from the rules as they stand in docs/design/consents.md, without a look at ``domain/``. Slow and
-repetitive on purpose: each rule is a loop or an ``if`` that can be held against the sentence it comes from.
+Written from the rules as they are in docs/design/consents.md, without a look at ``domain/``. Slow and
+repetitive on purpose: each rule is a loop or an ``if`` that can be compared with the sentence it comes from.
 """
 # ruff: noqa: PERF401, SIM110 - plain loops, so that nothing is hidden in an expression
 

@@ -1,4 +1,4 @@
-"""The oracle itself, held against cases worked by hand by the numbers of docs/design/cases.md."""
+"""The oracle itself, compared with cases worked by hand by the numbers of docs/design/cases.md."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ def test_case_3_withdrawal_at_the_recipient_counts_at_once() -> None:
 def test_case_4_another_unit_of_the_same_district_is_another_partner() -> None:
     """Herford: a grant for Soziale Dienste gives nothing to Sicherheit und Ordnung, on either side."""
     scenario = named(plain_scenario(), "jobcenter-herford", "kreis-herford-soziale-dienste", "employment")
-    other = "kreis-herford-sicherheit-ordnung"
-    scenario["partners"][other] = scenario["partners"][OTHER].copy()
-    for flow in (("jobcenter-herford", other), (other, "kreis-herford-soziale-dienste")):
+    unit = "kreis-herford-sicherheit-ordnung"
+    scenario["partners"][unit] = scenario["partners"][OTHER].copy()
+    for flow in (("jobcenter-herford", unit), (unit, "kreis-herford-soziale-dienste")):
         scenario["agreements"][0]["flows"].append({**plain_flow(), "sender": flow[0], "recipient": flow[1]})
         scenario["request"]["sender"], scenario["request"]["recipient"] = flow
         assert outcome(scenario) == "no_permission"
@@ -134,7 +134,7 @@ def test_trap_1_consent_is_directed_and_bound_to_its_purpose() -> None:
 
 
 def test_trap_3_flow_to_a_new_partner_widens_no_grant_and_a_grant_no_agreement() -> None:
-    """Both are needed: a flow of an agreement in force and the client's grant for the very same flow."""
+    """Both are needed: a flow of an agreement in force and the client's grant for the same flow."""
     scenario = plain_scenario()
     scenario["consents"][0]["grants"][0]["recipient"] = OTHER
     assert outcome(scenario) == "no_permission"

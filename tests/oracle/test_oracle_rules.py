@@ -1,4 +1,4 @@
-"""The oracle itself, held against cases worked by hand from docs/design/decisions.md and docs/design/consents.md."""
+"""The oracle itself, compared with cases worked by hand from docs/design/decisions.md and docs/design/consents.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What withdrawals take back of papers, in the plainest possible words, whatever was recorded first.
 
 Written from the contract's rule alone (a withdrawal takes back the flow: every yes given until it was received),
-without a look at ``domain/withdrawals``. Each rule is a loop or an ``if`` that can be held against its sentence. Days
+without a look at ``domain/withdrawals``. Each rule is a loop or an ``if`` that can be compared with its sentence. Days
 are counted by the European rule for summer time, not by a time zone database.
 """
 
@@ -105,7 +105,7 @@ def is_taken(paper: Paper, category: str, told: Told, papers: Sequence[Paper]) -
 
 
 def left(papers: Sequence[Paper], withdrawals: Sequence[Told]) -> dict[str, set[str]]:
-    """What is left of each paper after all is recorded."""
+    """The rest of each paper after all is recorded."""
     remaining: dict[str, set[str]] = {}
     for paper in papers:
         remaining[paper.name] = set()

@@ -157,7 +157,7 @@ class TextLanguage(msgspec.Struct, frozen=True):
 class Text(msgspec.Struct, frozen=True, kw_only=True):
     """A published consent text; immutable.
 
-    `covers`: the flows about which it asks. `informs`: the codes of what it tells the client. It is used on German days
+    `covers`: the flows about which it asks. `informs`: what it says to the client. It is used on German days
     from `in_use_since` to `in_use_until`, both included; None is open. `form_sha256` is the hash of the form that was
     used before the text was published here.
     """

@@ -17,7 +17,7 @@ Permission: TypeAlias = tuple[Flow, str]  # flow and category
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A consent of one client; `grants` tells what each grant permits."""
+    """A consent of one client; `grants` has what each grant permits."""
 
     client: str
     consent: str

@@ -103,7 +103,7 @@ class Consent:
 
     @property
     def home(self) -> Client:
-        """Return under whose reference it is kept, whoever is linked to it."""
+        """Return under whose reference it is kept, also after links."""
         return self.recorder, self.reference
 
     def seen_by(self, partner: str) -> list[Grant]:
@@ -158,7 +158,7 @@ class Withdrawal:
 
 @dataclass(slots=True)
 class World:
-    """Everything one run has done, and the events that must stand in the log for it."""
+    """Everything one run has done, and the events that must be in the log for it."""
 
     flows: Sequence[Flow]
     now: int = 0
@@ -328,7 +328,7 @@ def refuses_renewal(earlier: Sequence[Grant], asked: Sequence[dict[str, Any]]) -
 
 
 def renew(earlier: Sequence[Grant], new: Sequence[Grant]) -> None:
-    """What is given anew is renewed; what only was asked for, or was withdrawn from the start, is not."""
+    """What is given again is renewed; what only was asked for, or was withdrawn from the start, is not."""
     given = {grant.flow for grant in new if grant.answer == "given" and grant.status() != "withdrawn"}
     for grant in earlier:
         grant.renewed = grant.renewed or (grant.status() == "given" and grant.flow in given)

@@ -121,7 +121,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Run:
-    """One run of the state machine: the world of the model, and the registry's answers held against it."""
+    """One run of the state machine: the world of the model, and the registry's answers compared with it."""
 
     desk: Desk
     world: World
@@ -172,7 +172,7 @@ class Run:
         """A consent of a known client is recorded; what its sender did not record is requested."""
         client = (partner, reference)
         answer = self.send(partner, "/consents", self._body(reference, grants, validity, renews))
-        earlier = [grant for one, grant in self.world.visible(client, partner) if one is renews]
+        earlier = [grant for consent, grant in self.world.visible(client, partner) if consent is renews]
         if renews is not None:
             self.desk.seen[f"renewals {answer.status}"] += 1
         if client not in self.world.clients:
@@ -372,7 +372,7 @@ class Run:
         self.desk.seen[said["outcome"]] += 1
 
     def close(self) -> None:
-        """Every event of the run stands in the log where the model put it, and no other."""
+        """Every event of the run is in the log where the model put it, and no other."""
         events = self.desk.do(self.desk.events(self.first))
         assert [event["index"] for event in events] == list(range(self.first, self.first + len(events)))
         places = {event["id"]: number for number, event in enumerate(events)}

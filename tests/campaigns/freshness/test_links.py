@@ -26,8 +26,8 @@ CONFLICT, UNPROCESSABLE, UNAVAILABLE = 409, 422, 503
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Two workers, so that a lock in one process alone would not do."""
-    with running("links", workers=2) as one:
-        yield one
+    with running("links", workers=2) as demonstration:
+        yield demonstration
 
 
 async def code_of(person: Person, client: str) -> str:
@@ -43,7 +43,7 @@ def redeem(person: Person, reference: str, code: str) -> Any:  # noqa: ANN401 - 
 
 
 async def forget_failures(server: Server) -> None:
-    """Let the throttle begin anew, past the application."""
+    """Let the throttle begin again, past the application."""
     sql = await server.sql()
     await sql.execute("delete from registry.code_failures")
     await sql.close()
@@ -91,9 +91,9 @@ async def reversed_pairs(stage: Scene, rounds: int) -> tuple[list[Answer], int]:
         await register(here, mine)
         await register(there, theirs)
         await here.post("/consents", stage.consent(mine[0], [flow.grant()]), key())
-        my_codes = [await code_of(here, one) for one in mine]
-        their_codes = [await code_of(there, one) for one in theirs]
-        batch = {"decisions": [flow.question(one) for one in mine]}
+        my_codes = [await code_of(here, reference) for reference in mine]
+        their_codes = [await code_of(there, reference) for reference in theirs]
+        batch = {"decisions": [flow.question(reference) for reference in mine]}
         acts = [redeem(a, mine[n], their_codes[n]) for n, (a, _) in enumerate(hands)]
         acts += [redeem(b, theirs[n - 1], my_codes[n]) for n, (_, b) in enumerate(hands)]
         acts += [
@@ -125,7 +125,7 @@ def test_a_withdrawal_after_a_link_covers_both(server: Server) -> None:
     async def campaign(stage: Scene) -> None:
         flow = stage.outgoing()[0]
         here, there = stage.person(flow.sender), stage.person(flow.recipient)
-        other = there.again()
+        colleague = there.again()
         seen = set()
         for _ in range(ROUNDS):
             mine, theirs = f"BOTH-{uuid.uuid4()}", f"BOTH-{uuid.uuid4()}"
@@ -134,7 +134,7 @@ def test_a_withdrawal_after_a_link_covers_both(server: Server) -> None:
             made = (await here.post("/consents", stage.consent(mine, [flow.grant()]), key())).json()
             code, by_client = await code_of(here, mine), {"client": theirs, "channel": "phone"}
             linked, withdrawn = await asyncio.gather(
-                redeem(there, theirs, code), other.post("/withdrawals", by_client, key())
+                redeem(there, theirs, code), colleague.post("/withdrawals", by_client, key())
             )
             assert linked.status == OK, linked
             assert withdrawn.status == CREATED, withdrawn
@@ -142,7 +142,7 @@ def test_a_withdrawal_after_a_link_covers_both(server: Server) -> None:
             seen.add(len(withdrawn.json()["withdrawn"]))
             assert withdrawn.json()["withdrawn"] in ([], [made["grants"][0]["grant_id"]])
             assert (await here.post("/decisions", flow.question(mine))).json()["outcome"] == "no_permission"
-            again = await other.post("/withdrawals", by_client, key())
+            again = await colleague.post("/withdrawals", by_client, key())
             assert (again.status, again.json()["withdrawn"], again.json()["still_given"]) == (CREATED, [], [])
         assert seen <= {0, 1}
 

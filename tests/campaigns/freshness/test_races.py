@@ -27,8 +27,8 @@ STAGGER_S = 0.01
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Two workers, so that a lock in one process alone would not do."""
-    with running("races", workers=2) as one:
-        yield one
+    with running("races", workers=2) as demonstration:
+        yield demonstration
 
 
 async def events_of(server: Server, network: str, kind: str) -> list[dict[str, Any]]:
@@ -108,7 +108,7 @@ def test_reports_do_not_contradict_each_other(server: Server) -> None:
         return found
 
     answers = play(server, campaign)
-    assert {answer.status for several in answers for answer in several} <= {CREATED, CONFLICT}
+    assert {answer.status for round_ in answers for answer in round_} <= {CREATED, CONFLICT}
     said: defaultdict[str, list[str]] = defaultdict(list)
     for event in asyncio.run(events_of(server, "paderborn", "transfer")):
         said[event["decision"]].append(event["outcome"])

@@ -42,8 +42,8 @@ REPORTS = ["sent", "not_sent", "failed"]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Two workers: what one process remembers the other must not need."""
-    with running("state-machine", workers=2) as one:
-        yield one
+    with running("state-machine", workers=2) as demonstration:
+        yield demonstration
 
 
 def run(server: Server, runs: int) -> Counter[str]:
@@ -112,7 +112,7 @@ class Machine(RuleBasedStateMachine):
         self.run.record(self.cast[0], self.run.reference("K"), grants, "now")
 
     def teardown(self) -> None:
-        """Hold the whole run against the log."""
+        """Compare the whole run with the log."""
         self.run.close()
 
     # --- clients and consents -----------------------------------------------------------------------------------
@@ -156,11 +156,14 @@ class Machine(RuleBasedStateMachine):
         if grants:
             self.run.record(partner, reference, grants, "now", consent)
 
-    @rule(who=WHO, name=NAMES, to=WHO, other=NAMES)
-    def link(self, who: int, name: str, to: int, other: str) -> None:
+    @rule(who=WHO, name=NAMES, to=WHO, name_there=NAMES)
+    def link(self, who: int, name: str, to: int, name_there: str) -> None:
         """The client carries a code to another partner."""
         if who != to:
-            issuer, redeemer = (self.cast[who], self.run.reference(name)), (self.cast[to], self.run.reference(other))
+            issuer, redeemer = (
+                (self.cast[who], self.run.reference(name)),
+                (self.cast[to], self.run.reference(name_there)),
+            )
             self.run.link(issuer, redeemer)
 
     @rule(who=WHO, name=NAMES, sure=st.integers(0, 2))
@@ -242,7 +245,7 @@ class Machine(RuleBasedStateMachine):
         self.run.withdraw(partner, home, wanted, reach if home in self.world.clients else None, reach)
 
     def everything(self, home: Client) -> list[Held]:
-        """Return all grants of a client, whoever may see them."""
+        """Return all grants of a client, for all partners."""
         return [(consent, grant) for consent in self.world.of_client(home) for grant in consent.grants]
 
     @precondition(lambda self: self.world.consents)
@@ -281,9 +284,9 @@ class Machine(RuleBasedStateMachine):
         more = st.lists(st.sampled_from(every), max_size=2)
         basis = st.sampled_from([{}, {}, {}, {"basis": "consent"}, {"basis": "statute", "norm": "§ 69 Abs. 1 SGB X"}])
         return st.builds(
-            lambda about, some, keep, ground: (
+            lambda about, chosen, keep, ground: (
                 about[0].question(about[1], **ground)
-                | {"categories": list(dict.fromkeys([*some, *about[0].categories[:keep]]))}
+                | {"categories": list(dict.fromkeys([*chosen, *about[0].categories[:keep]]))}
             ),
             *(asked, more, st.integers(1, 5), basis),
         )

@@ -55,10 +55,10 @@ def case_of(row: InformationRow, *, occurs: bool) -> ProposedGrant:
     members = dict(OCCASIONS[row.occasion]) if occurs else {}
     category = members.pop("category", PLAIN)
     side = msgspec.structs.replace(partner(1, regime=regime), kind="office", secrecy_holder=False, isolated=False)
-    other = msgspec.structs.replace(side, partner_id=2)
+    opposite = msgspec.structs.replace(side, partner_id=2)
     sender, recipient = (
-        msgspec.structs.replace(one, **{name: value for name, value in members.items() if name in allowed})
-        for one, allowed in ((side, {"secrecy_holder"}), (other, {"kind", "isolated"}))
+        msgspec.structs.replace(party, **{name: value for name, value in members.items() if name in allowed})
+        for party, allowed in ((side, {"secrecy_holder"}), (opposite, {"kind", "isolated"}))
     )
     return grant(sender, recipient, category)
 
@@ -87,7 +87,7 @@ def test_control_a_row_is_not_asked_on_another_occasion(row: InformationRow) -> 
 
 @pytest.mark.parametrize("row", [row for row in INFORMATION if row.occasion not in OCCASIONS], ids=lambda row: row.code)
 def test_what_is_the_texts_own_is_asked_of_no_consent(row: InformationRow) -> None:
-    """Rows `by_text` and `if_true` are asked of no grant, whoever takes part."""
+    """Rows `by_text` and `if_true` are asked of no grant, for any partners."""
     everyone = msgspec.structs.replace(
         partner(1, regime="sgb_x"), kind="foreigners_authority", secrecy_holder=True, isolated=True
     )
@@ -127,7 +127,7 @@ def test_who_decides_about_benefits(regime: str, kind: str, flagged: bool, asked
 
 
 def test_every_code_has_its_row_and_each_row_its_sentence() -> None:
-    """Each code that can be told is in the table, and a text with a row's sentence informs of its code."""
+    """Each code that a counsellor can name is in the table, and a text with a row's sentence informs of its code."""
     assert {row.code for row in INFORMATION} == set(TOLD)
     for row in INFORMATION:
         assert informs_of(comparable(row.sentence), row.code), row.code

@@ -73,7 +73,7 @@ def test_a_sentence_of_the_checklist_must_be_there(row: ChecklistRow) -> None:
 def test_what_is_required_depends_on_what_is_covered(code: str) -> None:
     """What special data and public bodies ask for is asked of no other text."""
     plain = [Cover(cover.sender, cover.recipient, cover.purpose, ("identity",)) for cover in covers()]
-    lacking = text(informs=[one for one in INFORMS if one != code], covers=tuple(plain), form_sha256="0" * 64)
+    lacking = text(informs=[point for point in INFORMS if point != code], covers=tuple(plain), form_sha256="0" * 64)
     found = {rule for rule, _, _ in rules(lacking, public=False)}
     assert found == (
         set() if code in {"special_explicit", "statute_beside_consent", "registry"} else {"text_checklist"}
@@ -83,7 +83,7 @@ def test_what_is_required_depends_on_what_is_covered(code: str) -> None:
 @pytest.mark.parametrize("code", INFORMS)
 def test_a_stated_code_must_be_found(code: str) -> None:
     """A text that says it informs of a code, and has no sentence of it, is refused at that code."""
-    content = german(GERMAN_NAMES, [one for one in INFORMS if one != code])
+    content = german(GERMAN_NAMES, [point for point in INFORMS if point != code])
     if code in {"purpose", "recipients", "minors", "storage"}:
         content = content.replace("Zweck", "Grund").replace("Stelle", "Behörde").replace("Kinder", "andere")
     found = rules(in_german(content))
@@ -95,8 +95,8 @@ def test_a_stated_code_must_be_found(code: str) -> None:
 def test_each_partner_purpose_and_category_is_named(name: str) -> None:
     """A text in which one name is missing is refused in that language; a name within a longer word is none."""
     for wrong in (
-        [one for one in GERMAN_NAMES if one != name],
-        [f"x{one}" if one == name else one for one in GERMAN_NAMES],
+        [known for known in GERMAN_NAMES if known != name],
+        [f"x{known}" if known == name else known for known in GERMAN_NAMES],
     ):
         faults = rules(in_german(german(wrong)))
         assert {(rule, pointer) for rule, pointer, _ in faults} == {("text_names", "/languages/de")}

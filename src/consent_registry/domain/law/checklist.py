@@ -28,7 +28,7 @@ class ChecklistRow(Dated, frozen=True, kw_only=True):
 
 _GDPR = date(2018, 5, 25)
 
-# Not here: what only clauses, boxes and layout can show, and what whoever explains the text may tell instead.
+# Not here: what only clauses, boxes and layout can show, and what the person who explains the text may say instead.
 CHECKLIST: tuple[ChecklistRow, ...] = (
     ChecklistRow(item="direction", code=None, occasion="always", norms=("Art. 4 Nr. 11 DSGVO",), since=_GDPR),
     ChecklistRow(

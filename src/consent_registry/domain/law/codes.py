@@ -1,4 +1,4 @@
-"""The codes of what a client is informed of: told by whoever explained it, or said by the text."""
+"""The codes of what a client is informed of: by the person who explained it, or by the text."""
 
 from typing import Literal, get_args
 

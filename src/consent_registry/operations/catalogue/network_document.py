@@ -146,7 +146,7 @@ class DeclaredCover(DocumentPart, frozen=True):
 class DeclaredText(DocumentPart, frozen=True):
     """A version of the consent text. `languages`: by language the path of the exact bytes shown to clients. German is
     required. `covers`: the flows about which it asks; no consent goes beyond them. `informs`: the codes of what it
-    tells the client. `aliases`: by language what it calls purposes and categories, where that is not their catalogue
+    says to the client. `aliases`: by language what it calls purposes and categories, where that is not their catalogue
     name. It is used on German days from `in_use_since` (by default the day of the setup; an earlier one needs
     `form_sha256`, the hash of the form that was used) to `in_use_until`.
     """

@@ -31,7 +31,7 @@ def entry_faults(
     for number, cover in enumerate(covers):
         yield from _cover_faults(cover, known, f"/covers/{number}")
         flow = (cover.sender, cover.recipient, cover.purpose)
-        if flow in {(other.sender, other.recipient, other.purpose) for other in covers[:number]}:
+        if flow in {(before.sender, before.recipient, before.purpose) for before in covers[:number]}:
             yield Fault(f"/covers/{number}", "must not name a flow twice")
     if len(set(informs)) != len(informs):
         yield Fault("/informs", "must not name a code twice")
