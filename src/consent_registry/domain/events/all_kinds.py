@@ -56,7 +56,7 @@ class NotAnEvent(ValueError):
     """The bytes are not an event of the kind that they name: no JSON, or a member is missing or has a wrong type."""
 
 
-class _RequiredHead(msgspec.Struct):
+class _RequiredHead(msgspec.Struct, frozen=True):
     """What no event lacks, whatever its kind."""
 
     v: int
