@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from consent_registry.domain.berlin import midnight_in_berlin
-from consent_registry.domain.catalogue import Category, Partner, Purpose
+from consent_registry.domain.catalogue import Category, Partner, PartnerFunction, Purpose
 from consent_registry.domain.flags import CategoryFlags, PurposeFlags
 from consent_registry.domain.law.codes import INFORMS, TOLD
 from consent_registry.domain.law.information import INFORMATION, InformationRow, norms_of_information
@@ -21,12 +21,14 @@ PLAIN = Category(1, "identity", "Stammdaten", "Identity", special=False, secrecy
 FAMILY = Category(
     2, "family", "Familie", "Family", special=False, secrecy=False, flags=CategoryFlags(third_party_data=True)
 )
+# Of a secrecy holder: somebody there is bound to secrecy.
+BOUND = (PartnerFunction("debts", "Schuldnerberatung", "§ 203 Abs. 1 Nr. 4 StGB"),)
 # By occasion: what makes a grant between two partners of one regime one of it.
 OCCASIONS: dict[str, dict[str, Any]] = {
     "always": {},
     "benefit_body": {"kind": "jobcenter"},
     "isolated_recipient": {"isolated": True},
-    "holder_sends": {"secrecy_holder": True},
+    "holder_sends": {"functions": BOUND},
     "others_data": {"category": FAMILY},
 }
 
@@ -54,11 +56,11 @@ def case_of(row: InformationRow, *, occurs: bool) -> ProposedGrant:
     regime = min(row.regimes or {"gdpr_bdsg"})
     members = dict(OCCASIONS[row.occasion]) if occurs else {}
     category = members.pop("category", PLAIN)
-    side = msgspec.structs.replace(partner(1, regime=regime), kind="office", secrecy_holder=False, isolated=False)
+    side = msgspec.structs.replace(partner(1, regime=regime), kind="office", functions=(), isolated=False)
     opposite = msgspec.structs.replace(side, partner_id=2)
     sender, recipient = (
         msgspec.structs.replace(party, **{name: value for name, value in members.items() if name in allowed})
-        for party, allowed in ((side, {"secrecy_holder"}), (opposite, {"kind", "isolated"}))
+        for party, allowed in ((side, {"functions"}), (opposite, {"kind", "isolated"}))
     )
     return grant(sender, recipient, category)
 
@@ -89,7 +91,7 @@ def test_control_a_row_is_not_asked_on_another_occasion(row: InformationRow) -> 
 def test_what_is_the_texts_own_is_asked_of_no_consent(row: InformationRow) -> None:
     """Rows `by_text` and `if_true` are asked of no grant, for any partners."""
     everyone = msgspec.structs.replace(
-        partner(1, regime="sgb_x"), kind="foreigners_authority", secrecy_holder=True, isolated=True
+        partner(1, regime="sgb_x"), kind="foreigners_authority", functions=BOUND, isolated=True
     )
     assert norms_of_information(row.code, [grant(everyone, everyone, FAMILY)], NOW) == []
 

@@ -101,7 +101,6 @@ text_days | fixed | Art. 7 Abs. 1 DSGVO
 text_characters | fixed | Art. 7 Abs. 1 DSGVO
 text_length | fixed | Art. 7 Abs. 1 DSGVO
 dpo_approval | both | Art. 5 Abs. 2 DSGVO
-release_not_needed | fixed | § 203 Abs. 1 StGB
 log_origin | network | -
 links_of_one_client | caller | Art. 5 Abs. 1 lit. d DSGVO
 who_may_reissue | caller | Art. 7 Abs. 3 DSGVO
