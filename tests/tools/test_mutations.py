@@ -50,6 +50,7 @@ def test_names_outlive_renaming() -> None:
     assert not set(names) & {mutant.name for mutant in mutants_of("small", MODULE.replace("may", "must"))}
 
 
+@pytest.mark.campaign
 def test_every_mutant_is_a_program() -> None:
     """What cannot even be compiled would be found by any test, and prove none."""
     for mutant in every_mutant():
