@@ -42,6 +42,7 @@ def test_without_flags_nothing_is_particular() -> None:
     assert msgspec.structs.asdict(Policies()) == {
         "interpreter_required": False,
         "evidence_may_follow": False,
+        "longest_months": 24,
         "quotas": Quotas(),
     }
 

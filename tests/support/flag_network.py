@@ -61,7 +61,7 @@ def flag_network(**changed: Any) -> NetworkPlan:  # noqa: ANN401 - any member of
     partners = list(_partners())
     plan = NetworkPlan(
         network=Network(NUMBER, SLUG, "Flags", "Six made-up offices.", f"registry.test/{SLUG}"),
-        policies=Policies(),
+        policies=Policies(longest_months=84),
         partners=partners,
         categories=categories,
         purposes=purposes,

@@ -4,7 +4,7 @@ Setting up a network refuses an unknown flag by name, so a catalogue has no flag
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -50,10 +50,11 @@ class PurposeFlags(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 
 
 class Policies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A network's choices where the rules allow more than one."""
+    """A network's choices where the rules allow more than one. `longest_months`: how long a consent lasts at most."""
 
     interpreter_required: bool = False
     evidence_may_follow: bool = False
+    longest_months: Annotated[int, msgspec.Meta(ge=1, le=120)] = 24
     quotas: Quotas = Quotas()
 
 

@@ -15,7 +15,6 @@ AWO, CARITAS, IN_VIA, JOBCENTER = "awo-paderborn", "caritas-paderborn", "in-via-
 NOVEMBER, APRIL = "2025-11-12T10:00:00.000000Z", "2026-04-15T10:00:00.000000Z"
 # The last instant of February 2026 in Germany, and the first of March.
 BEFORE, SINCE = "2026-02-28T22:59:59.999999Z", "2026-02-28T23:00:00.000000Z"
-FAR = "2400-01-01T00:00:00.000000Z"
 OLD_KDG, NEEDS_NOTE = "§ 8 Abs. 2 Satz 1 KDG", "§ 67b Abs. 2 Satz 1 SGB X"
 HEALTH = "§ 67b Abs. 2 Satz 2 SGB X; Art. 9 Abs. 2 lit. a DSGVO"
 OLD_KDG_HEALTH = f"{OLD_KDG}; § 8 Abs. 4 KDG; § 11 Abs. 2 lit. a KDG"
@@ -31,7 +30,7 @@ async def caritas(five_networks: Registry) -> Office:
 def oral(at: Office, client: str, given_at: str, flow: Body, circumstances: str | None = None) -> Body:
     """Return an oral consent."""
     act = {"method": "oral", "evidence": None, "given_at": given_at, "special_circumstances": circumstances}
-    return body_of(client, at.text, flow, act=act, valid_until=FAR, information={"told": TOLD})
+    return body_of(client, at.text, flow, act=act, information={"told": TOLD})
 
 
 async def faults(at: Office, body: Body) -> set[tuple[str, str, str]]:

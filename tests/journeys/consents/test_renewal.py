@@ -27,7 +27,7 @@ def in_days(days: float) -> str:
 
 async def renewing(at: Office, client: str, earlier: Body, status: int = 201, **grant: object) -> Body:
     """Record a consent that renews an earlier one."""
-    body = consent_body(client, at.text, **grant) | {"renews": earlier["consent_id"], "valid_until": in_days(900)}
+    body = consent_body(client, at.text, **grant) | {"renews": earlier["consent_id"], "valid_until": in_days(700)}
     return await at.post("/consents", body, status)
 
 

@@ -136,3 +136,23 @@ async def test_a_text_of_tomorrow_is_not_used_today(registry: Registry) -> None:
     tomorrow = day_in_berlin(datetime.now(UTC)) + timedelta(days=1)
     text = await publish(registry, in_use_since=str(tomorrow))
     assert await refusals(north, consent_body(await north.client(), text)) == {("text_not_in_use", "/act/given_at")}
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "refused"),
+    [
+        ("2026-02-28T23:30:00Z", "2028-02-29T23:30:00Z", False),
+        ("2026-02-28T23:30:00Z", "2028-02-29T23:30:00.000001Z", True),
+        ("2026-03-29T00:30:00Z", "2028-03-28T23:30:00Z", False),
+        ("2026-03-29T00:30:00Z", "2400-01-01T00:00:00Z", True),
+    ],
+)
+async def test_a_consent_lasts_two_years_at_most(registry: Registry, begins: str, ends: str, refused: bool) -> None:
+    """24 months of the German calendar: after 1 March 00:30 in Berlin they end in Berlin; by the default they do."""
+    north = await office(registry, "north")
+    body = consent_body(await north.client(), north.text, valid_until=ends)
+    body["act"]["given_at"] = begins
+    if refused:
+        assert await refusals(north, body) == {("valid_until", "/grants/0/valid_until")}
+        del body["grants"][0]["valid_until"]
+    await north.post("/consents", body)

@@ -40,6 +40,7 @@ SPREADS = {"partners", "data_categories", "purposes"}
 # SQL for another value of a column, by its type; constraints that the table's owner can drop are dropped before.
 ANOTHER = {
     "timestamp with time zone": "coalesce({0}, now()) + interval '1 s'",
+    "date": "coalesce({0}, current_date) + 1",
     "text": "coalesce({0}, '') || 'x'",
     "integer": "coalesce({0}, 0) % 4 + 1",
     "smallint": "3 - coalesce({0}, 1)",

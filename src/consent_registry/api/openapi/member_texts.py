@@ -125,6 +125,7 @@ MEMBERS = {
     "obligations": "Duties that come with the data.",
     "organisation": "The legal person it belongs to.",
     "origin": "The log's name.",
+    "longest_months": "For how many months a consent lasts at most.",
     "outcome": "The result.",
     "partner": "A partner's slug.",
     "permitted_categories": "Categories that may be passed on.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from consent_registry.domain.berlin import months_later_in_berlin
 from consent_registry.domain.catalogue import Catalogue
 from consent_registry.domain.errors import Fault
 from consent_registry.domain.law.proposed import ProposedConsent, ProposedGrant
@@ -20,7 +21,7 @@ def act_refusals(catalogue: Catalogue, consent: ProposedConsent, now: datetime) 
         yield Fault("/act/evidence", "A consent that was not given orally needs its evidence.", "evidence")
 
 
-def validity_refusals(grant: ProposedGrant, given_at: datetime, pointer: str) -> Iterator[Fault]:
+def validity_refusals(grant: ProposedGrant, given_at: datetime, pointer: str, longest_months: int) -> Iterator[Fault]:
     """The faults of a grant that begins before it was given, or ends before it begins."""
     if grant.valid_from < given_at:
         yield Fault(
@@ -30,3 +31,13 @@ def validity_refusals(grant: ProposedGrant, given_at: datetime, pointer: str) ->
         )
     if grant.valid_until <= grant.valid_from:
         yield Fault(f"{pointer}/valid_until", "A grant must end after it begins.", "valid_until")
+    elif _is_longer(grant, longest_months):
+        detail = f"In this network a grant lasts {longest_months} months at most: then the client is asked again."
+        yield Fault(f"{pointer}/valid_until", detail, "valid_until")
+
+
+def _is_longer(grant: ProposedGrant, months: int) -> bool:
+    """Whether a grant lasts longer than so many months of the German calendar."""
+    if grant.valid_until - grant.valid_from < timedelta(days=28 * months):
+        return False
+    return grant.valid_until > months_later_in_berlin(grant.valid_from, months)

@@ -40,7 +40,7 @@ def recording_refusals(
                 "The caller must be sender or recipient of every grant.",
                 "caller_takes_part",
             )
-        yield from validity_refusals(grant, consent.act.given_at, pointer)
+        yield from validity_refusals(grant, consent.act.given_at, pointer, catalogue.policies.longest_months)
         yield from agreement_refusals(catalogue, grant, pointer, now)
     yield from release_refusals(catalogue, consent, inherited, now)
     yield from flag_refusals(catalogue, consent, now)
