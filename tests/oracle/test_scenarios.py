@@ -18,7 +18,7 @@ from .small_scope import every_small_scenario
 if TYPE_CHECKING:
     from .scenario_format import Answer, Grant, Scenario, StatusCase
 
-COUNT = 28_000
+COUNT = 40_000
 SEED = 20261120
 OUTCOMES_AT_LEAST = 1000
 REASONS_AT_LEAST = 20

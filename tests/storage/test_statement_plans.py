@@ -118,7 +118,7 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
             "client_memberships_group_idx",
             "grants_flow_idx",
             "grant_changes_pkey",
-            "releases_consent_idx",
+            "releases_pkey",
             "release_changes_pkey",
         },
     ),
@@ -171,7 +171,7 @@ STATEMENTS: dict[str, tuple[Act, set[str]]] = {
     "decisions by their ids": (lambda c: findings.decisions(c, NUMBER, 1, [ID]), {"events_*"}),
     "grants that were used": (
         lambda c: findings.used_grants(c, NUMBER, [ID]),
-        {"grants_pkey", "grant_changes_pkey", "releases_consent_idx", "release_changes_pkey"},
+        {"grants_pkey", "grant_changes_pkey", "consents_pkey", "releases_pkey", "release_changes_pkey"},
     ),
     "a period's permits without report": (
         lambda c: findings.unreported_permits(c, SLICE),

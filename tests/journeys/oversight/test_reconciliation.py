@@ -198,7 +198,7 @@ async def test_a_withdrawal_from_before_the_consent(fresh_registry: Registry, by
     awo, diakonie = [await office(fresh_registry, slug, "paderborn") for slug in (AWO, DIAKONIE)]
     client = await awo.client()
     flow = {"recipient": DIAKONIE, "purpose": "psychosocial", "categories": ["identity", "mental-health"]}
-    release = {"holder": AWO, "towards": DIAKONIE, "function": "Sozialberatung"}
+    release = {"holder": AWO, "towards": DIAKONIE, "function": "social-counselling"}
     body = consent_body(client, awo.text, sender=AWO, explicit=True, **flow) | {"releases": [release]}
     received = instant(datetime.now(UTC) - timedelta(days=2))
     consent = await awo.post("/consents", body)

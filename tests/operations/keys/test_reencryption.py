@@ -34,6 +34,7 @@ SEALED_COLUMNS = {"client_references": "sealed", "consents": "evidence_kept_at",
 SEALED = {f"{table}.{column}" for table, column in SEALED_COLUMNS.items()}
 SEALED |= {"consent_evidence.kept_at", "idempotency_keys.answer"}
 NOT_SEALED = {
+    "texts.form_sha256",
     "text_languages.content",
     "text_languages.sha256",
     "text_languages.translation_of",

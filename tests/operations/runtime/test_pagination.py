@@ -102,7 +102,8 @@ async def test_a_filter_by_status_fills_its_pages(north: Partner) -> None:
     await north.post("/clients", {"reference": "P-3"})
     recorded = [(await record(north, "P-3"))["consent_id"] for _ in range(6)]
     for consent_id in recorded[::2]:
-        assert (await north.post("/withdrawals", {"consent_id": consent_id, "channel": "phone"})).status_code == 201
+        alone = {"consent_id": consent_id, "channel": "phone", "only_this_consent": True}
+        assert (await north.post("/withdrawals", alone)).status_code == 201
     for status, expected in (("given", recorded[1::2]), ("withdrawn", recorded[::2])):
         first = await search(north, client="P-3", status=status, limit=2)
         rest = await search(north, client="P-3", status=status, limit=2, cursor=first["next"])
