@@ -97,7 +97,7 @@ def partner(choose: Choose) -> Partner:
     """A partner, mostly one that may receive."""
     return {
         "selectable": not once_in(choose, 40),
-        "isolated": once_in(choose, 10),
+        "isolated": once_in(choose, 7),
         "suspended": once_in(choose, 40),
         "secrecy_holder": once_in(choose, 7),
     }
