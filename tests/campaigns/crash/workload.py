@@ -161,7 +161,9 @@ class Workload:
     def _withdrawal(self, number: int, consent: tuple[str, str], key: str) -> Sent:
         consent_id, reference = consent
         act = Act(number, "withdrawal", self.flow.partner, reference, key, about=consent_id)
-        return Sent(act, "/api/v1/withdrawals", {"consent_id": consent_id, "channel": "phone"})
+        return Sent(
+            act, "/api/v1/withdrawals", {"consent_id": consent_id, "channel": "phone", "only_this_consent": True}
+        )
 
     def _transfer(self, number: int, decision_id: str, key: str) -> Sent:
         act = Act(number, "transfer", self.flow.partner, "", key, about=decision_id)

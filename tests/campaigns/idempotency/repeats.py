@@ -81,7 +81,8 @@ class Repeats:
             return kind, "/clients", {"reference": f"IDEM-{uuid.uuid4()}"}
         if kind == "withdrawal" and self.consents:
             consent = self.consents.pop(self.random.randrange(len(self.consents)))
-            return kind, "/withdrawals", {"consent_id": consent["consent_id"], "channel": "letter"}
+            alone = {"only_this_consent": True, "channel": "letter"}
+            return kind, "/withdrawals", alone | {"consent_id": consent["consent_id"]}
         if kind == "transfer" and self.decisions:
             body = {"outcome": "sent", "categories": list(flow.categories[:1])}
             return kind, f"/decisions/{self.decisions.pop()}/transfers", body
