@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from consent_registry.domain.grants import Grant, status_of
-from consent_registry.domain.releases import RecordedRelease, status_of_release
+from consent_registry.domain.releases import RecordedRelease, lacks_release, status_of_release
 from consent_registry.domain.renewals import related_grants, related_releases, renew, renewable, unrenew
 from consent_registry.domain.withdrawals import NamedAlone, still_given, withdraw
 from tests.domain.cases import CONTACT, FAMILY, IDENTITY, MICROSECOND, change, changed, day, partner
@@ -165,3 +165,21 @@ def test_a_renewed_release_falls_with_it(old: Grant) -> None:
     assert related_releases([first], [first, second, turned, apart], grants) == [second]
     assert related_releases([second], [first, second, turned, apart], grants) == [first]
     assert related_releases([apart], [first, second, turned, apart], grants) == []
+
+
+def test_a_grant_lacks_a_release_where_none_frees_what_it_still_gives(old: Grant) -> None:
+    """Every category needs a release in force; what was withdrawn needs none any more."""
+    served = msgspec.structs.replace(old, release_ids=("release of first",))
+    release, (first, *others) = _release("first"), served.category_ids
+    assert lacks_release(served, [], day(20), day(20))
+    assert not lacks_release(served, [release], day(20), day(20))
+    assert lacks_release(old, [release], day(20), day(20))  # it serves another grant
+    gone = msgspec.structs.replace(release, changes=(change("withdrawn", 10),))
+    assert lacks_release(served, [gone], day(20), day(20))
+    assert not lacks_release(served, [gone], day(5), day(20))
+    part = msgspec.structs.replace(release, category_ids=frozenset({first}))
+    assert lacks_release(served, [part], day(20), day(20)) == bool(others)
+    struck = msgspec.structs.replace(served, changes=(change("withdrawn", 10, category_ids=frozenset(others)),))
+    assert not lacks_release(struck, [part], day(20), day(20))
+    over = msgspec.structs.replace(release, valid_until=day(15))
+    assert [lacks_release(served, [over], day(at), day(at)) for at in (14, 15)] == [False, True]

@@ -5,12 +5,14 @@ import json
 import os
 import random
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
 from tests.campaigns.keys.rotation import AFTER_S, FILES, LANES, Work, current, reseal, rotate
+from tests.campaigns.support.quotas import give_quotas
 from tests.campaigns.support.scene import Scene, play
 from tests.campaigns.support.server import running
 from tests.campaigns.support.wire import Wire
@@ -46,12 +48,14 @@ async def key_set(stage: Scene) -> dict[str, dict[str, Any]]:
     return {key["kid"]: key for key in answer.json()["keys"]}
 
 
-def test_twenty_rotations_fail_no_request() -> None:
+def test_twenty_rotations_fail_no_request(tmp_path: Path) -> None:
     """Registrations, decisions, receipts, repeated answers, searches, codes and tokens go on as if nothing were; in the
     end every receipt verifies with the published keys, and every log has been told of every key once.
     """
 
     async def campaign(stage: Scene) -> tuple[Work, dict[str, dict[str, Any]], list[dict[str, Any]], int]:
+        # More acts in a minute than the quota allows, because the rounds follow each other without a pause.
+        await give_quotas(stage.server, stage.network, tmp_path, writes=None, reads=None, tokens=None)
         sql = await stage.server.sql()
         of_network = "from {} join networks using (network_id) where slug = $1"
         count = f"select count(*) {of_network.format('client_references')}"

@@ -43,10 +43,10 @@ def _made_up(rng: random.Random, column: str, kind: str, value: Any) -> Iterator
             yield f"left({column}, -1)"
             yield f"upper({column})"
             yield "''"
-        case "integer" | "smallint" | "bigint":
+        case "integer" | "smallint" | "bigint" | "date":
             yield f"({column} + {rng.randint(1, 3)})::{kind}"
             yield f"({column} - {rng.randint(1, 3)})::{kind}"
-            yield f"{rng.randint(100, 30000)}::{kind}"
+            yield f"{rng.randint(100, 30000)}::{kind}" if kind != "date" else "current_date + 7"
         case "uuid":
             yield literal(uuid.UUID(int=rng.getrandbits(128)), kind)
         case "boolean":
@@ -62,6 +62,7 @@ def _made_up(rng: random.Random, column: str, kind: str, value: Any) -> Iterator
 
 _FROM_NOTHING = {
     "timestamp with time zone": "now()",
+    "date": "current_date",
     "uuid": "gen_random_uuid()",
     "boolean": "true",
     "bytea": "'\\x00'::bytea",

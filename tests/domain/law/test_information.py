@@ -1,6 +1,6 @@
 """What the client must be told: every row of the table, on its first and last day, by its occasion, with its norm."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -159,3 +159,10 @@ def test_a_code_is_found_by_its_sentence_alone(code: str) -> None:
 def test_half_a_sentence_does_not_inform(code: str, said: str) -> None:
     """That nobody has a disadvantage does not say that nothing is sent; a right is not all rights."""
     assert not informs_of(comparable(said), code)  # type: ignore[arg-type]
+
+
+def test_the_rows_begin_with_their_laws() -> None:
+    """The DSGVO and social law in force on 25 May 2018, church acts a day earlier, the KDG's revision in 2026."""
+    begins = {row.since for row in INFORMATION if row.regimes is None or not row.regimes <= {"kdg", "dsg_ekd"}}
+    assert begins == {date(2018, 5, 25)}
+    assert {row.since for row in INFORMATION} - begins == {date(2018, 5, 24), date(2026, 3, 1)}
