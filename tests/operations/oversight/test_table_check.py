@@ -564,3 +564,21 @@ async def test_a_link_without_its_code_is_named(full: Registry) -> None:
         seen = await findings(connection, "small")
     assert seen
     assert all(finding.startswith("column_differs links link_id=") for finding in seen)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ["{}", "7", "[]", "[1]", "[[1, 2, 3]]", "[[1, 2, 3, 4]]", "[[1, 2, 3, [4], 5]]", '[["x", 1.5, 1e30, [null, {}]]]'],
+)
+async def test_flows_edited_into_another_shape_are_found(full: Registry, shape: str) -> None:
+    """What a withdrawal covers is compared whatever was written in its place: the check fails on no shape."""
+    async with tampering(full) as connection:
+        row = await connection.fetchrow(
+            "update registry.withdrawals set covered_flows = $1::jsonb where withdrawal_id = ("
+            " select withdrawal_id from registry.withdrawals where network_id = 99 and covers = 'flows' limit 1)"
+            " returning *",
+            shape,
+        )
+        assert row is not None
+        seen = await findings(connection, "small")
+    assert [finding.partition(" ")[0] for finding in seen] == ["column_differs"]

@@ -89,19 +89,26 @@ STATEMENTS: Mapping[str, str] = {
     # The flows as text_of_flows in domain/events/withdrawals.py writes them; a number without a name stays a number.
     "withdrawals": """
         select w.withdrawal_id, w.act_id, w.client_id, w.partner_id, w.channel, w.declared_at, w.received_at, w.covers,
-            w.category_ids, w.recorded_at, case when w.covered_flows is not null then (
-                select convert_to(coalesce(string_agg(f.line, E'\n' order by f.line collate "C"), ''), 'UTF8') from (
-                    select concat_ws(' ', coalesce(s.slug, e ->> 0), coalesce(r.slug, e ->> 1),
-                        coalesce(p.slug, e ->> 2), (
-                            select string_agg(coalesce(d.slug, c), ',' order by coalesce(d.slug, c) collate "C")
-                            from jsonb_array_elements_text(e -> 3) c
-                            left join registry.data_categories d
-                                on d.network_id = $1 and d.category_id = c::integer)) as line
-                    from jsonb_array_elements(w.covered_flows) e
-                    left join registry.partners s on s.network_id = $1 and s.partner_id = (e ->> 0)::integer
-                    left join registry.partners r on r.network_id = $1 and r.partner_id = (e ->> 1)::integer
-                    left join registry.purposes p on p.network_id = $1 and p.purpose_id = (e ->> 2)::integer) f
-            ) end as covered_flows
+            w.category_ids, w.recorded_at, case
+                when w.covered_flows is null then null
+                -- What was edited into another shape is compared as it is: no cast and no function may fail on it.
+                when jsonb_typeof(w.covered_flows) <> 'array' or jsonb_path_exists(w.covered_flows,
+                    'strict $[*] ? (@.type() != "array" || @.size() != 4 || @[3].type() != "array")', '{}', true)
+                then convert_to(w.covered_flows::text, 'UTF8')
+                else (
+                    select convert_to(coalesce(string_agg(f.line, E'\n' order by f.line collate "C"), ''), 'UTF8')
+                    from (
+                        select concat_ws(' ', coalesce(s.slug, e ->> 0), coalesce(r.slug, e ->> 1),
+                            coalesce(p.slug, e ->> 2), (
+                                select string_agg(coalesce(d.slug, c), ',' order by coalesce(d.slug, c) collate "C")
+                                from jsonb_array_elements_text(e -> 3) c
+                                left join registry.data_categories d
+                                    on d.network_id = $1 and d.category_id::text = c)) as line
+                        from jsonb_array_elements(w.covered_flows) e
+                        left join registry.partners s on s.network_id = $1 and s.partner_id::text = e ->> 0
+                        left join registry.partners r on r.network_id = $1 and r.partner_id::text = e ->> 1
+                        left join registry.purposes p on p.network_id = $1 and p.purpose_id::text = e ->> 2) f
+                ) end as covered_flows
         from registry.withdrawals w where w.network_id = $1
         """,
 }
