@@ -87,7 +87,7 @@ def test_only_a_no_with_insight_counts(
 
 
 def test_the_last_word_counts_for_each_category() -> None:
-    """What the client agreed to after the no is no no; at the same instant the no counts."""
+    """A yes that the client gave after the refusal replaces it; at the same instant the refusal counts."""
     own_yes = answer(NO, grant_id="own", answer="given", given_at=NOW - timedelta(days=5))
     assert overridden_refusal(YES, [NO, own_yes]) is None
     assert overridden_refusal(YES, [own_yes, answer(NO, given_at=NOW - timedelta(days=1))]) is not None
