@@ -287,7 +287,7 @@ def test_what_others_entrusted_too() -> None:
 
 @pytest.mark.parametrize("special", ["category", "purpose", None])
 def test_special_data_wait_for_the_evidence(special: str | None) -> None:
-    """Where evidence is to follow, special data go once it came: of the category or because the flow says something."""
+    """Special data, by their category or by their flow, do not pass before the evidence that follows has come."""
     office, clinic = partner(1, "office"), partner(2, "clinic")
     category = MENTAL_HEALTH if special == "category" else IDENTITY
     question = asks(office, clinic, category)
@@ -302,7 +302,7 @@ def test_special_data_wait_for_the_evidence(special: str | None) -> None:
 
 
 def test_special_data_about_others_wait_for_their_evidence() -> None:
-    """The evidence of the other person's own consent too, where the category is about others."""
+    """Special data about others also wait for the evidence of the other person's own consent."""
     office, clinic = partner(1, "office"), partner(2, "clinic")
     for about_others in (True, False):
         flags = CategoryFlags(third_party_data=about_others)
@@ -315,3 +315,13 @@ def test_special_data_about_others_wait_for_their_evidence() -> None:
             outcome(question, flows, [msgspec.structs.replace(hers, depends_on=(of_him,))]) for of_him in (his, came)
         ]
         assert found == ["no_permission" if about_others else "permit", "permit"]
+
+
+def test_a_release_that_had_ended_frees_nothing_after_the_clock_was_set_back() -> None:
+    """A release with an end of its own stays over, like a grant; one that still lasts goes on."""
+    sender, recipient = partner(1, functions=(COUNSELLING,)), partner(2)
+    release = Release(sender.partner_id, recipient.partner_id, live=True, valid_until=day(5))
+    given = grant(sender, recipient, IDENTITY, releases=(release,))
+    for latest, kept in ((day(4.9), (release,)), (day(5), ()), (day(6), ())):
+        (lasting,) = without_ended(FlowRules(()), [given], latest)[1]
+        assert lasting.releases == kept

@@ -116,7 +116,13 @@ def without_ended(rules: FlowRules, grants: Iterable[Grant], latest: datetime) -
         for gate in rules.gates
     )
     lasting = msgspec.structs.replace(rules, flows=tuple(flows), gates=tuple(gates))
-    return lasting, [grant for grant in grants if _lasts_until(grant) > latest]
+    return lasting, [_with_lasting_releases(grant, latest) for grant in grants if _lasts_until(grant) > latest]
+
+
+def _with_lasting_releases(grant: Grant, latest: datetime) -> Grant:
+    """The grant without releases that had ended by then."""
+    releases = (release for release in grant.releases if release.valid_until is None or release.valid_until > latest)
+    return msgspec.structs.replace(grant, releases=tuple(releases))
 
 
 class _Passing:

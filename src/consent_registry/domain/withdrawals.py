@@ -239,7 +239,7 @@ def changed(grants: Iterable[Grant], withdrawn: Iterable[Withdrawn]) -> list[Gra
 
 
 def joined(withdrawn: Iterable[Withdrawn]) -> list[Withdrawn]:
-    """The changes with those of one grant from one moment on as one change, whichever withdrawals they are by."""
+    """The changes, where several withdrawals change one grant at one moment joined into one change."""
     by_moment: dict[tuple[str, datetime], Withdrawn] = {}
     for item in withdrawn:
         key = (item.grant.grant_id, item.change.effective_at)

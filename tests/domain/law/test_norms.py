@@ -57,7 +57,7 @@ DSG_EKD_2025 = datetime(2025, 4, 30, 22, tzinfo=UTC)
 
 
 def cited(article: str, regime: str | None, at: datetime) -> str:
-    """What is cited for one article under one regime at this instant."""
+    """The norm that is cited for an article of the GDPR under a regime at an instant."""
     return norms_of([f"{article} DSGVO"], [regime], at)
 
 

@@ -99,7 +99,7 @@ async def test_an_export_is_the_whole_log_and_grows(desk: Office, runtime: Runti
 
 
 class Filling(StaticLog):
-    """A static log on a disk that is full after so many files."""
+    """A static log on a disk that has room for `room` files."""
 
     def __init__(self, folder: Path, room: int) -> None:
         super().__init__(folder)

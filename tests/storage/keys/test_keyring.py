@@ -99,7 +99,7 @@ class WithoutPartner(Keys):
     """Keys whose digests are the same for all partners."""
 
     def digest(self, purpose: str, network_id: int, partner_id: int, value: str) -> bytes:
-        """The digest of partner 0."""
+        """The digest as if every reference were partner 0's."""
         return super().digest(purpose, network_id, 0 * partner_id, value)
 
 
